@@ -1,0 +1,292 @@
+// Http measures what weft costs a server under load, and whether every span arrives. See README.md.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/weft-trace/weft/bench/internal/measure"
+	"github.com/weft-trace/weft/bench/internal/sink"
+	"github.com/weft-trace/weft/bench/internal/toolchain"
+)
+
+// A load is a path and how many spans a request to it makes.
+type load struct {
+	name, path string
+	spans      int64
+}
+
+var loads = []load{
+	{"tiny", "/hello", 1},
+	{"order", "/order/7", 4},
+}
+
+var (
+	rounds      = flag.Int("rounds", 5, "how many times each variant is run, in turn")
+	seconds     = flag.Int("seconds", 8, "how long each load lasts")
+	connections = flag.Int("connections", 32, "how many wrk keeps busy")
+	pin         = flag.Bool("pin", runtime.NumCPU() > 1, "keep the server on one half of the cores, wrk and the sink on the other")
+	only        = flag.String("load", "", "only this load: tiny or order")
+	collector   = flag.String("collector", "sink", "sink: counts what it is sent; none: nothing listens there")
+	extra       = flag.String("with", "", "more variants: name=path of a binary of the same program, comma separated")
+	environ     = flag.String("env", "", "more environment for the woven servers: K=V, comma separated")
+)
+
+// A variant is one build of the program, and what was measured of it, by load.
+type variant struct {
+	name string
+	bin  string
+	got  map[string]*figures
+}
+
+type figures struct {
+	cpu, rate, p50, p99, idle, rss measure.Series // µs per request, requests per second, µs, µs, MiB, MiB
+	requests, spans, want, bytes   int64
+	said                           map[string]int // lines on stderr
+}
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/http:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return fmt.Errorf("%w: install it, for example by apt-get install wrk or brew install wrk", err)
+	}
+	tools, err := toolchain.New()
+	if err != nil {
+		return err
+	}
+	defer tools.Close()
+	app := filepath.Join(tools.Root, "bench", "http", "app")
+	variants := []*variant{{name: "plain"}, {name: "woven"}}
+	for i, v := range variants {
+		if v.bin, err = tools.Build(app, "app-"+v.name, i == 1); err != nil {
+			return err
+		}
+	}
+	for _, w := range strings.FieldsFunc(*extra, func(r rune) bool { return r == ',' }) {
+		name, bin, ok := strings.Cut(w, "=")
+		if !ok {
+			return fmt.Errorf("-with %s: want name=path", w)
+		}
+		variants = append(variants, &variant{name: name, bin: bin})
+	}
+	for _, v := range variants {
+		v.got = map[string]*figures{}
+	}
+	script := filepath.Join(tools.Temp, "report.lua")
+	if err := os.WriteFile(script, []byte(report), 0o644); err != nil {
+		return err
+	}
+	server, rest := "", ""
+	if *pin {
+		if _, err := exec.LookPath("taskset"); err != nil {
+			return fmt.Errorf("%w: give -pin=false", err)
+		}
+		n := runtime.NumCPU()
+		server, rest = fmt.Sprintf("0-%d", (n+1)/2-1), fmt.Sprintf("%d-%d", (n+1)/2, n-1)
+		// The sink is in this process; wrk inherits it.
+		if out, err := exec.Command("taskset", "-acp", rest, strconv.Itoa(os.Getpid())).CombinedOutput(); err != nil {
+			return fmt.Errorf("taskset: %w\n%s", err, out)
+		}
+	}
+	fmt.Println(measure.Machine())
+	fmt.Printf("%d rounds of %d s, %d connections, server on cores %s, wrk and sink on %s, collector: %s\n",
+		*rounds, *seconds, *connections, or(server, "all"), or(rest, "all"), *collector)
+
+	for round := range *rounds {
+		for _, l := range loads {
+			if *only != "" && *only != l.name {
+				continue
+			}
+			order := slices.Clone(variants)
+			if round%2 == 1 {
+				slices.Reverse(order)
+			}
+			for _, v := range order {
+				f := v.got[l.name]
+				if f == nil {
+					f = &figures{said: map[string]int{}}
+					v.got[l.name] = f
+				}
+				if err := f.measure(v, l, server, script); err != nil {
+					return fmt.Errorf("%s, %s: %w", v.name, l.name, err)
+				}
+				fmt.Fprintf(os.Stderr, "round %d %-6s %-8s %6.1f us/request %7.0f req/s p99 %6.0f us\n",
+					round+1, l.name, v.name, f.cpu[round], f.rate[round], f.p99[round])
+			}
+		}
+	}
+
+	for _, l := range loads {
+		base := variants[0].got[l.name]
+		if base == nil {
+			continue
+		}
+		fmt.Printf("\nGET %s\n\n", l.path)
+		t := measure.Head("build", "CPU per request, µs", "x plain", "requests/s", "x plain", "p50, µs", "p99, µs", "RSS idle, MiB", "RSS most, MiB", "spans delivered")
+		for _, v := range variants {
+			f := v.got[l.name]
+			delivered := "-"
+			if f.spans > 0 || v != variants[0] {
+				delivered = fmt.Sprintf("%d of %d (%.2f %%), %.0f B each", f.spans, f.want, 100*float64(f.spans)/float64(max(f.want, 1)), float64(f.bytes)/float64(max(f.spans, 1)))
+			}
+			t.Row(v.name, f.cpu.Format("%.1f"), f.cpu.Over(base.cpu).Format("%.3f"), f.rate.Format("%.0f"), f.rate.Over(base.rate).Format("%.3f"),
+				f.p50.Format("%.0f"), f.p99.Format("%.0f"), f.idle.Format("%.1f"), f.rss.Format("%.1f"), delivered)
+		}
+		t.Print(os.Stdout)
+		for _, v := range variants {
+			for _, line := range slices.Sorted(maps.Keys(v.got[l.name].said)) {
+				fmt.Printf("%s said %dx: %s\n", v.name, v.got[l.name].said[line], line)
+			}
+		}
+	}
+	return nil
+}
+
+func or(s, t string) string {
+	if s == "" {
+		return t
+	}
+	return s
+}
+
+// measure starts a server, warms it up, loads it, and ends it.
+func (f *figures) measure(v *variant, l load, cores, script string) error {
+	s, err := sink.Start()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	endpoint := s.URL
+	if *collector == "none" {
+		endpoint = "http://127.0.0.1:1"
+	}
+	cmd := exec.Command(v.bin)
+	if cores != "" {
+		cmd = exec.Command("taskset", "-c", cores, v.bin)
+	}
+	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_SERVICE_NAME=app")
+	cmd.Env = append(cmd.Env, strings.FieldsFunc(*environ, func(r rune) bool { return r == ',' })...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer cmd.Process.Kill() // when an error returns early
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() {
+		return fmt.Errorf("no address on stdout\n%s", stderr.String())
+	}
+	url := lines.Text()
+	p := toolchain.Process(cmd.Process.Pid)
+
+	// What the program does before it serves makes spans too (it fills its database): they are not counted below.
+	before := s.Settle(700*time.Millisecond, 5*time.Second)
+	idle, _, err := p.RSS()
+	if err != nil {
+		return err
+	}
+	if _, err := wrk(script, url+l.path, time.Second); err != nil { // warm up
+		return err
+	}
+	cpu0, err := p.CPU()
+	if err != nil {
+		return err
+	}
+	r, err := wrk(script, url+l.path, time.Duration(*seconds)*time.Second)
+	if err != nil {
+		return err
+	}
+	_, most, err := p.RSS()
+	if err != nil {
+		return err
+	}
+	time.Sleep(1200 * time.Millisecond) // what is left to export belongs to the requests
+	cpu1, err := p.CPU()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	var hellos, orders, stocks int64
+	if !lines.Scan() {
+		return fmt.Errorf("no count on stdout\n%s", stderr.String())
+	}
+	if _, err := fmt.Sscan(lines.Text(), &hellos, &orders, &stocks); err != nil {
+		return fmt.Errorf("count on stdout: %q: %w", lines.Text(), err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("%w\n%s", err, stderr.String())
+	}
+	if err := s.Err(); err != nil {
+		return err
+	}
+	if r.Errors != 0 || r.Requests == 0 {
+		return fmt.Errorf("wrk: %+v", r)
+	}
+	f.cpu = append(f.cpu, float64((cpu1-cpu0).Microseconds())/r.Requests)
+	f.rate = append(f.rate, r.Requests/(r.Micros/1e6))
+	f.p50 = append(f.p50, r.P50)
+	f.p99 = append(f.p99, r.P99)
+	f.idle = append(f.idle, float64(idle)/(1<<20))
+	f.rss = append(f.rss, float64(most)/(1<<20))
+	all := max(hellos, orders)
+	f.requests += all
+	f.want += all * l.spans
+	f.spans += s.Spans() - before
+	f.bytes += s.Bytes()
+	for line := range strings.Lines(stderr.String()) {
+		f.said[strings.TrimSpace(line)]++
+	}
+	return nil
+}
+
+type result struct {
+	Requests, Micros, Errors, P50, P99 float64
+}
+
+const report = `
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format('\nREPORT {"Requests":%d,"Micros":%d,"Errors":%d,"P50":%d,"P99":%d}\n', summary.requests, summary.duration,
+    e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50), latency:percentile(99)))
+end
+`
+
+func wrk(script, url string, d time.Duration) (r result, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d+30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(*connections), "-d"+strconv.Itoa(int(d.Seconds()))+"s", "-s", script, url).CombinedOutput()
+	if err != nil {
+		return r, fmt.Errorf("wrk: %w\n%s", err, out)
+	}
+	_, tail, ok := strings.Cut(string(out), "\nREPORT ")
+	if !ok {
+		return r, fmt.Errorf("wrk printed no report\n%s", out)
+	}
+	return r, json.NewDecoder(strings.NewReader(tail)).Decode(&r)
+}
