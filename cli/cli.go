@@ -1,0 +1,84 @@
+// Package cli is the command line of weft: a file per subcommand.
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// invocation is one run of weft: what it was called with.
+type invocation struct {
+	args   []string // after the subcommand
+	env    []string
+	dir    string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// command is a subcommand.
+type command struct {
+	name  string
+	usage string // its arguments
+	short string // one line for the overview
+	long  string
+	run   func(*invocation) (int, error)
+}
+
+func commands() []*command {
+	return []*command{goCommand}
+}
+
+// Main runs weft with the arguments after its name and returns its exit code:
+// that of the go command for "weft go", 2 for a wrong use of weft, and 1 for
+// what failed.
+func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintf(stderr, "weft: find the current directory: %v\n", err)
+		return 1
+	}
+	// The shell's name for the directory, as the go command prefers it, too.
+	for _, e := range env {
+		if pwd, ok := strings.CutPrefix(e, "PWD="); ok && pwd != dir && filepath.IsAbs(pwd) {
+			a, err1 := os.Stat(pwd)
+			b, err2 := os.Stat(dir)
+			if err1 == nil && err2 == nil && os.SameFile(a, b) {
+				dir = pwd
+			}
+		}
+	}
+	inv := &invocation{env: env, dir: dir, stdin: stdin, stdout: stdout, stderr: stderr}
+	if len(args) == 0 {
+		fmt.Fprint(stderr, overview())
+		return 2
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			inv.args = args[1:]
+			code, err := c.run(inv)
+			if err != nil {
+				fmt.Fprintf(stderr, "weft: %v\n", err)
+				if code == 0 {
+					code = 1
+				}
+			}
+			return code
+		}
+	}
+	fmt.Fprintf(stderr, "weft: unknown command %q; run \"weft help\"\n", args[0])
+	return 2
+}
+
+func overview() string {
+	var b strings.Builder
+	b.WriteString("weft builds Go programs that trace themselves, without a change to their code.\n\nUsage:\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "\tweft %-30s %s\n", strings.TrimSpace(c.name+" "+c.usage), c.short)
+	}
+	b.WriteString("\nRun \"weft help command\" for more about a command.\n")
+	return b.String()
+}

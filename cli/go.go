@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/weft-trace/weft/weave"
+)
+
+var goCommand = &command{
+	name:  "go",
+	usage: "<go command and its arguments>",
+	short: "run the go command on the woven source",
+	run:   runGo,
+}
+
+// runGo runs the go command. Subcommands that compile see the woven source,
+// all others pass through as they are.
+func runGo(inv *invocation) (int, error) {
+	g := parseGo(inv.args)
+	if off := getenv(inv.env, "WEFT_OFF"); off != "" && off != "0" || !g.weaves() {
+		return plainGo(inv)
+	}
+	cfg := inv.config(g)
+	res, err := weave.Weave(cfg)
+	if err != nil {
+		var failed *weave.GoError
+		if errors.As(err, &failed) {
+			// The go command refuses what the user asked for, and says it best.
+			return plainGo(inv)
+		}
+		return 1, err
+	}
+	for _, n := range res.Notes {
+		fmt.Fprintln(inv.stderr, n)
+	}
+	code := 0
+	args := []string{g.sub}
+	args = append(args, res.Flags...)
+	if g.sub == "test" {
+		args = append(args, "-vet=off")
+		if code, err = vet(inv, g, cfg, res); err != nil {
+			return 1, err
+		}
+	}
+	args = append(args, g.flags...)
+	args = append(args, g.packages...)
+	args = append(args, g.rest...)
+	c, err := run(inv, res.Toolchain.Cmd(cfg.Dir, args...))
+	if c == 0 {
+		c = code
+	}
+	return c, err
+}
+
+// weaves reports whether the subcommand compiles what weft weaves.
+func (g *goArgs) weaves() bool {
+	switch g.sub {
+	case "build", "install", "run", "test":
+		return !slices.Contains(g.flags, "-h") && !slices.Contains(g.flags, "-help") && !slices.Contains(g.flags, "--help")
+	case "list":
+		return g.list
+	}
+	return false
+}
+
+// config returns what is to be woven for a go command line.
+func (inv *invocation) config(g *goArgs) weave.Config {
+	cfg := weave.Config{
+		Dir:      inv.dir,
+		Env:      inv.env,
+		Flags:    g.build,
+		Patterns: g.packages,
+		Tests:    g.sub == "test" || g.sub == "list" && slices.Contains(g.flags, "-test"),
+		Cover:    g.cover,
+		Overlay:  g.overlay,
+		Modfile:  g.modfile,
+		CacheDir: getenv(inv.env, "WEFT_CACHE"),
+	}
+	if g.chdir != "" {
+		cfg.Dir = g.chdir
+		if !filepath.IsAbs(cfg.Dir) {
+			cfg.Dir = filepath.Join(inv.dir, cfg.Dir)
+		}
+	}
+	return cfg
+}
+
+// plainGo runs the go command with the very arguments that weft was given.
+func plainGo(inv *invocation) (int, error) {
+	exe, err := exec.LookPath("go")
+	if err != nil {
+		return 1, fmt.Errorf("find the go command: %w; install Go or put it on PATH", err)
+	}
+	cmd := exec.Command(exe, inv.args...)
+	cmd.Dir = inv.dir
+	cmd.Env = inv.env
+	return run(inv, cmd)
+}
+
+// run runs a command in weft's place: with its input and output, and with the
+// signals that weft gets. It returns the exit code.
+func run(inv *invocation, cmd *exec.Cmd) (int, error) {
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = inv.stdin, inv.stdout, inv.stderr
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return 1, fmt.Errorf("run %s: %w", filepath.Base(cmd.Path), err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			// An interrupt from the terminal has reached the go command
+			// already, as a member of the same process group; a second one
+			// does no harm.
+			if s != os.Interrupt {
+				cmd.Process.Signal(s)
+			}
+		case err := <-done:
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				return max(exit.ExitCode(), 1), nil
+			}
+			if err != nil {
+				return 1, fmt.Errorf("run %s: %w", filepath.Base(cmd.Path), err)
+			}
+			return 0, nil
+		}
+	}
+}
+
+func getenv(env []string, key string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env[i], key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}

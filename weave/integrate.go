@@ -1,0 +1,197 @@
+package weave
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// integrate weaves the integrations whose target is in the build, or is in the
+// standard library: the agent itself may pull that in.
+func (w *weaving) integrate(ins []*Integration) error {
+	for _, in := range ins {
+		if err := w.integrateOne(in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// target finds the package that advice for path is compiled into: its
+// directory, its source files and its version.
+func (w *weaving) target(path string) (dir string, files []string, version string, ok bool) {
+	for _, p := range w.pkgs {
+		if p.ImportPath != path || p.Standard {
+			continue
+		}
+		if p.Module != nil {
+			version = p.Module.Version
+			if p.Module.Replace != nil {
+				version = p.Module.Replace.Version
+			}
+		}
+		return p.Dir, p.sources(), version, true
+	}
+	dir = filepath.Join(w.tc.GOROOT, "src", filepath.FromSlash(path))
+	list, err := os.ReadDir(dir)
+	if err != nil || strings.Contains(path, ".") && strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
+		return "", nil, "", false
+	}
+	for _, e := range list {
+		if n := e.Name(); strings.HasSuffix(n, ".go") && !strings.HasSuffix(n, "_test.go") {
+			files = append(files, filepath.Join(dir, n))
+		}
+	}
+	return dir, files, w.tc.GOVERSION, len(files) > 0
+}
+
+func (w *weaving) integrateOne(in *Integration) error {
+	points := make([]Point, len(in.Rules))
+	for i, r := range in.Rules {
+		points[i] = Point{Rule: r, Target: in.Target}
+	}
+	defer func() { w.res.Points = append(w.res.Points, points...) }()
+	dir, files, version, ok := w.target(in.Target)
+	if !ok {
+		for i := range points {
+			points[i].Why = "the package is not in this build"
+		}
+		return nil
+	}
+	// The rules that apply to this version.
+	live := map[*Rule]*Point{}
+	for i, r := range in.Rules {
+		switch {
+		case !inRange(r.fileWhen, version):
+			points[i].Why = fmt.Sprintf("its file is for %s, this is %s", r.fileWhen, version)
+		case !inRange(r.When, version):
+			points[i].Why = fmt.Sprintf("it is for %s, this is %s", r.When, version)
+		default:
+			live[r] = &points[i]
+		}
+	}
+	var sources []*source
+	for _, path := range files {
+		text, err := w.read(path)
+		if err != nil {
+			continue
+		}
+		if !mentions(text, live) {
+			continue
+		}
+		if s, err := parse(path, text); err == nil {
+			sources = append(sources, s)
+		}
+	}
+	// Fields first: without one, the advice that uses it does not compile, so
+	// nothing of this folder can be woven.
+	for _, r := range in.Rules {
+		pt := live[r]
+		if pt == nil || r.Kind != "field" {
+			continue
+		}
+		for _, s := range sources {
+			if s.addField(r) {
+				pt.Woven = append(pt.Woven, w.where(s, r.name))
+			}
+		}
+		if len(pt.Woven) == 0 {
+			pt.Why, pt.Odd = fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version), true
+			for _, other := range live {
+				if other != pt {
+					other.Woven, other.Why, other.Odd = nil, "its integration needs the field "+r.Advice+" of "+r.Point+", which cannot be added", true
+				}
+			}
+			return w.report(points)
+		}
+	}
+	for _, s := range sources {
+		if err := w.weavePoints(s, in, live); err != nil {
+			return err
+		}
+	}
+	for _, s := range sources {
+		if err := w.layEdits(s, "advice for "+in.Target); err != nil {
+			return err
+		}
+	}
+	for _, f := range in.files {
+		if !inRange(f.when, version) {
+			continue
+		}
+		path := filepath.Join(dir, "weft_"+f.name)
+		for w.exists(path) {
+			path = filepath.Join(dir, "weft_"+filepath.Base(path))
+		}
+		if err := w.lay(path, nil, f.src, "advice for "+in.Target); err != nil {
+			return err
+		}
+	}
+	for i := range points {
+		if pt := &points[i]; live[pt.Rule] != nil && len(pt.Woven) == 0 && pt.Why == "" {
+			pt.Why, pt.Odd = fmt.Sprintf("join point %s not found in %s %s", pt.Rule.Point, in.Target, version), true
+		}
+	}
+	return w.report(points)
+}
+
+// weavePoints weaves the enter and exit rules that find their join point in s.
+func (w *weaving) weavePoints(s *source, in *Integration, live map[*Rule]*Point) error {
+	byPoint := map[string][]*Rule{}
+	var order []string
+	for _, r := range in.Rules {
+		if live[r] == nil || r.Kind == "field" {
+			continue
+		}
+		key := r.recv + "." + r.name
+		if byPoint[key] == nil {
+			order = append(order, key)
+		}
+		byPoint[key] = append(byPoint[key], r)
+	}
+	for _, key := range order {
+		rules := byPoint[key]
+		for _, fn := range s.funcs(rules[0].recv, rules[0].name) {
+			fitted, misfits := s.advise(fn, rules)
+			for _, r := range fitted {
+				pt := live[r]
+				pt.Woven = append(pt.Woven, fmt.Sprintf("%s:%d", s.path, s.fset.PositionFor(fn.Pos(), false).Line))
+			}
+			for r, err := range misfits {
+				pt := live[r]
+				pt.Why, pt.Odd = "join point "+r.Point+" has another shape: "+err.Error(), true
+			}
+		}
+	}
+	return nil
+}
+
+func (w *weaving) where(s *source, name string) string {
+	if obj := s.file.Scope; obj != nil && obj.Lookup(name) != nil {
+		return fmt.Sprintf("%s:%d", s.path, s.fset.PositionFor(obj.Lookup(name).Pos(), false).Line)
+	}
+	return s.path
+}
+
+// report tells the user, in one line per rule, what should have matched.
+func (w *weaving) report(points []Point) error {
+	for _, pt := range points {
+		if pt.Odd && len(pt.Woven) == 0 {
+			w.note("weft: %s: %s; run \"weft explain %s\"", pt.Rule.Pos, pt.Why, pt.Target)
+		}
+	}
+	return nil
+}
+
+// mentions reports whether text could hold a join point of the rules: most
+// files of a package need not be parsed.
+func mentions(text []byte, live map[*Rule]*Point) bool {
+	for r := range live {
+		if bytes.Contains(text, []byte(r.name)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,279 @@
+package weave
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config says what to weave. The zero value of each field but Dir, Env and
+// Patterns means the go command's default.
+type Config struct {
+	Dir      string   // where the go command runs
+	Env      []string // its environment
+	Flags    []string // the build flags, for listing packages; no -overlay, no -modfile
+	Patterns []string // packages, as on the go command line
+	Tests    bool     // weave the packages' tests, too
+	Cover    bool     // statements are counted: add none to the user's code
+	Overlay  string   // the user's own overlay file
+	Modfile  string   // the user's own -modfile
+	CacheDir string   // weft's cache; "" for the default
+}
+
+// Result is a woven build: how to run the go command so that it compiles the
+// woven source.
+type Result struct {
+	Toolchain *Toolchain
+	Flags     []string // to put in front of the user's
+	Env       []string // to run the go command in
+	Files     []*File  // every file that is laid or edited, by path
+	Points    []Point  // what became of each rule
+	Notes     []string // lines for the user
+}
+
+// A File is one file that the go command sees otherwise than the disk has it.
+type File struct {
+	Path string // where the go command sees it
+	Why  string // what put it there or edited it
+	Old  []byte // nil for a file that is added
+	New  []byte
+}
+
+// A Point is what became of one rule.
+type Point struct {
+	Rule   *Rule
+	Target string
+	Woven  []string // where: file and line
+	Why    string   // why not, when Woven is empty
+	Odd    bool     // the rule should have matched: worth a line to the user
+}
+
+// weaving is a Result in the making.
+type weaving struct {
+	cfg       Config
+	tc        *Toolchain
+	cache     *Cache
+	user      map[string]string // the user's overlay
+	files     map[string]*File
+	patched   bool
+	laidAgent bool
+	pkgs      []*Package
+	res       *Result
+}
+
+// Weave prepares a woven build: it lists the packages, weaves what the rules
+// match, and writes the edited files and the overlay that names them to the
+// cache.
+func Weave(cfg Config) (*Result, error) {
+	cache, err := OpenCache(cfg.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	tc, err := FindToolchain(cfg.Dir, cfg.Env, cache)
+	if err != nil {
+		return nil, err
+	}
+	w := &weaving{cfg: cfg, tc: tc, cache: cache, files: map[string]*File{}, res: &Result{Toolchain: tc, Env: tc.Env}}
+	if err := w.readOverlay(); err != nil {
+		return nil, err
+	}
+	flags := cfg.Flags
+	if cfg.Overlay != "" {
+		flags = append([]string{"-overlay=" + cfg.Overlay}, flags...)
+	}
+	if w.pkgs, err = load(tc, cfg.Dir, flags, cfg.Patterns, cfg.Tests); err != nil {
+		return nil, err
+	}
+	ins, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	steps := []func() error{
+		w.patchRuntime,
+		w.layRuntime,
+		func() error { return w.integrate(ins) },
+		w.startAgents,
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.finish(); err != nil {
+		return nil, err
+	}
+	cache.Trim(time.Now()) // best effort: the build does not depend on it
+	return w.res, nil
+}
+
+// note adds a line for the user.
+func (w *weaving) note(format string, args ...any) {
+	w.res.Notes = append(w.res.Notes, fmt.Sprintf(format, args...))
+}
+
+// overlayFile is the go command's own format.
+type overlayFile struct {
+	Replace map[string]string
+}
+
+// readOverlay reads the user's overlay, with absolute paths.
+func (w *weaving) readOverlay() error {
+	w.user = map[string]string{}
+	if w.cfg.Overlay == "" {
+		return nil
+	}
+	path := w.abs(w.cfg.Overlay)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the overlay given by -overlay: %w", err)
+	}
+	var o overlayFile
+	if err := json.Unmarshal(data, &o); err != nil {
+		return fmt.Errorf("read the overlay %s: %w", path, err)
+	}
+	for from, to := range o.Replace {
+		if to != "" {
+			to = w.abs(to)
+		}
+		w.user[w.abs(from)] = to
+	}
+	return nil
+}
+
+func (w *weaving) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(w.cfg.Dir, path)
+}
+
+// read returns a file as the go command would see it so far.
+func (w *weaving) read(path string) ([]byte, error) {
+	if f, ok := w.files[path]; ok {
+		return f.New, nil
+	}
+	if to, ok := w.user[path]; ok {
+		if to == "" {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		}
+		path = to
+	}
+	return os.ReadFile(path)
+}
+
+// lay makes the go command see text at path, for the reason why; old is what
+// it would have seen otherwise, nil for nothing.
+func (w *weaving) lay(path string, old, text []byte, why string) error {
+	if f, ok := w.files[path]; ok {
+		f.New = text
+		if !strings.Contains(f.Why, why) {
+			f.Why += ", " + why
+		}
+		return nil
+	}
+	w.files[path] = &File{Path: path, Why: why, Old: old, New: text}
+	return nil
+}
+
+// update parses a file, lets change edit it, and lays the outcome.
+func (w *weaving) update(path, why string, change func(*source)) error {
+	text, err := w.read(path)
+	if err != nil {
+		return err
+	}
+	s, err := parse(path, text)
+	if err != nil {
+		return nil
+	}
+	change(s)
+	return w.layEdits(s, why)
+}
+
+// layEdits lays a file with its edits made.
+func (w *weaving) layEdits(s *source, why string) error {
+	if len(s.edits.list) == 0 {
+		return nil
+	}
+	out, err := s.edits.apply(s.text)
+	if err != nil {
+		return fmt.Errorf("weave %s: %w; please report this", s.path, err)
+	}
+	return w.lay(s.path, s.text, out, why)
+}
+
+// startAgents edits one file of each program that is built, so that it starts
+// the agent: of each main package named, and of each tested package's tests.
+func (w *weaving) startAgents() error {
+	if !w.laidAgent {
+		return nil
+	}
+	for _, p := range w.pkgs {
+		if p.DepOnly || p.isTest() {
+			continue
+		}
+		var file string
+		switch {
+		case w.cfg.Tests && len(p.XTestGoFiles) > 0:
+			file = p.file(p.XTestGoFiles[0])
+		case w.cfg.Tests && len(p.TestGoFiles) > 0 && !p.Standard:
+			file = p.file(p.TestGoFiles[0])
+		}
+		if file != "" {
+			if err := w.update(file, "starts the agent", (*source).startAgent); err != nil {
+				return err
+			}
+		}
+		if p.Name != "main" || p.Standard {
+			continue
+		}
+		if files := p.sources(); len(files) > 0 {
+			if err := w.update(files[0], "starts the agent", (*source).startAgent); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finish writes the woven files and the overlay to the cache.
+func (w *weaving) finish() error {
+	o := overlayFile{Replace: make(map[string]string, len(w.files)+len(w.user))}
+	for from, to := range w.user {
+		o.Replace[from] = to
+	}
+	for path, f := range w.files {
+		to, err := w.cache.Put(f.New, filepath.Ext(path))
+		if err != nil {
+			return err
+		}
+		o.Replace[path] = to
+		w.res.Files = append(w.res.Files, f)
+	}
+	slices.SortFunc(w.res.Files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "\t")
+	if err := enc.Encode(o); err != nil {
+		return fmt.Errorf("write the overlay: %w", err)
+	}
+	path, err := w.cache.Put(buf.Bytes(), ".json")
+	if err != nil {
+		return err
+	}
+	w.res.Flags = append(w.res.Flags, "-overlay="+path)
+	return nil
+}
+
+// exists reports whether the go command would see a file at path.
+func (w *weaving) exists(path string) bool {
+	_, err := w.read(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
