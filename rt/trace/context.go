@@ -1,0 +1,103 @@
+package trace
+
+// An ID is a trace id: 16 bytes as two big-endian halves. The zero ID is invalid.
+type ID struct{ Hi, Lo uint64 }
+
+// IsZero reports whether id is the invalid id of no trace.
+func (id ID) IsZero() bool { return id.Hi|id.Lo == 0 }
+
+const hexDigits = "0123456789abcdef"
+
+// AppendHex appends the 32 lower-case hexadecimal digits of id to b.
+func (id ID) AppendHex(b []byte) []byte { return AppendHex(AppendHex(b, id.Hi), id.Lo) }
+
+// String is id as 32 lower-case hexadecimal digits. It allocates.
+func (id ID) String() string {
+	var b [32]byte
+	return string(id.AppendHex(b[:0]))
+}
+
+// AppendHex appends the 16 lower-case hexadecimal digits of a span id, or of one
+// half of a trace id, to b.
+func AppendHex(b []byte, v uint64) []byte {
+	for s := 60; s >= 0; s -= 4 {
+		b = append(b, hexDigits[v>>s&15])
+	}
+	return b
+}
+
+// A Context names a span of this or of another process: what is sent out with a
+// request and what comes in with one. The zero Context is no span.
+type Context struct {
+	Trace   ID
+	Span    uint64 // id of the span, 0 if none
+	Sampled bool   // the sender records the trace
+	Random  bool   // the low 56 bits of Trace are random (W3C trace context, level 2)
+	State   string // W3C tracestate, verbatim; "" if none
+	Baggage string // W3C baggage header value, verbatim; "" if none. It may be set although the context is not valid.
+}
+
+// Valid reports whether c names a span: both ids are set.
+func (c Context) Valid() bool { return !c.Trace.IsZero() && c.Span != 0 }
+
+// Flags of a goroutine's context, in bits 0-7 of its Root word. The first four
+// are known to the runtime patch (runtime.WeftSampled and so on).
+const (
+	flagSampled = 1 << 0 // propagated as sampled, and recorded unless dropped
+	flagOwn     = 1 << 1 // set by this goroutine's own open span, not inherited
+	flagAdopted = 1 << 2 // came by a channel receive
+	flagMuted   = 1 << 3 // weft's own goroutine: nothing is recorded
+	flagDropped = 1 << 4 // sampled, but there was no room when the local root started: its spans are counted as dropped
+	flagRandom  = 1 << 5 // the low 56 bits of the trace id are random
+
+	// flagsOfTrace are the ones that a child span takes from its parent.
+	flagsOfTrace = flagSampled | flagDropped | flagRandom
+)
+
+// Current is the calling goroutine's trace id and span id, for log records. It is
+// ok inside a trace whose local root is open, or ended less than the grace
+// period ago; also in one that is not sampled.
+func Current() (id ID, span uint64, ok bool) {
+	if enabled.Load() == 0 {
+		return ID{}, 0, false
+	}
+	g := goroutine()
+	if g.Span == 0 || g.Root&flagMuted != 0 || rootState(g.Root) == rootPast {
+		return ID{}, 0, false
+	}
+	return ID{g.TraceHi, g.TraceLo}, g.Span, true
+}
+
+// CurrentContext is the calling goroutine's current span as the parent of what is
+// sent to other processes. It is ok when Current is.
+func CurrentContext() (Context, bool) {
+	if enabled.Load() == 0 {
+		return Context{}, false
+	}
+	g := goroutine()
+	if g.Span == 0 || g.Root&flagMuted != 0 || rootState(g.Root) == rootPast {
+		return Context{}, false
+	}
+	return outgoing(g), true
+}
+
+// outgoing is c as other processes see it.
+func outgoing(c *gctx) Context {
+	o := Context{
+		Trace:   ID{c.TraceHi, c.TraceLo},
+		Span:    c.Span,
+		Sampled: c.Root&flagSampled != 0,
+		Random:  c.Root&flagRandom != 0,
+	}
+	o.State, o.Baggage = rootBaggage(c.Root)
+	return o
+}
+
+// Mute stops tracing of the calling goroutine, and of the goroutines that it
+// starts, until unmute is called by the same goroutine. The agent mutes its own.
+func Mute() (unmute func()) {
+	g := goroutine()
+	saved := *g
+	*g = gctx{Root: flagMuted}
+	return func() { *goroutine() = saved }
+}

@@ -1,0 +1,41 @@
+//go:build weft
+
+package trace
+
+import (
+	"internal/reflectlite"
+	"runtime"
+)
+
+// HasGoroutineContext says whether this program was woven with the runtime
+// patch, so that spans find their parents.
+const HasGoroutineContext = true
+
+// gctx is a goroutine's trace context, as the patched runtime keeps it in g.
+type gctx = runtime.WeftContext
+
+// goroutine is the calling goroutine's own context. The pointer must not be kept.
+func goroutine() *gctx { return runtime.WeftG() }
+
+// ticks is the time in units that only the agent can convert, see Ticks.
+func ticks() int64 { return runtime.WeftTicks() }
+
+// ticksTSC says whether ticks count cycles of the time stamp counter.
+func ticksTSC() bool { return runtime.WeftTicksTSC() }
+
+// random is a random number.
+func random() uint64 { return runtime.WeftRand() }
+
+// pin keeps the goroutine on its P until unpin and returns an index that no
+// other pinned goroutine has.
+func pin() int { return runtime.WeftPin() }
+
+func unpin(int) { runtime.WeftUnpin() }
+
+// typeName is what fmt prints for %T.
+func typeName(v any) string {
+	if v == nil {
+		return "<nil>"
+	}
+	return reflectlite.TypeOf(v).String()
+}

@@ -1,0 +1,196 @@
+package trace
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A shard is what one P records into. Its first part belongs to the goroutine
+// that is pinned to the P, and the tail to the drain.
+type shard struct {
+	_ [64]byte // keeps the neighbour's tail away
+
+	// Of the pinned goroutine.
+	head  atomic.Uint64 // bytes written since the start; read by the drain
+	limit uint64        // head may go this far: a tail seen earlier, plus the size
+	mask  uint64        // size of the ring minus 1
+	buf   unsafe.Pointer
+	ring  []byte // the same memory; nil if there was none to be had
+
+	free     *body // bodies not in use
+	numFree  int
+	nextSlot uint32
+
+	newSlots atomic.Uint32                // where a chunk was added, to go on from there
+	slots    atomic.Pointer[[]*chunk]     // local roots of this P
+	dropped  [numDropCauses]atomic.Uint64 // spans, by cause
+	cut      atomic.Uint64                // attributes and events left out
+	race     atomic.Uint32
+
+	_    [64]byte
+	tail atomic.Uint64 // bytes drained
+	_    [56]byte
+}
+
+// shards is the table of shards by P. It is replaced when a P appears that it
+// has no shard for, under configured.mu.
+var shards atomic.Pointer[[]*shard]
+
+const (
+	maxRing   = 2 << 20
+	minRing   = 64 << 10
+	maxBodies = 256 // per P: the ones above that are left to the garbage collector
+	// reserve is how much of a ring must be free for a span to start: what is
+	// open already will want to be recorded too.
+	reserve = 4 << 10
+)
+
+// pinShard pins the calling goroutine to its P and returns the P's shard.
+// Until unpinShard it must not block, allocate or panic.
+func pinShard() (p int, sh *shard) {
+	for {
+		p = pin()
+		if t := shards.Load(); t != nil && p < len(*t) {
+			if sh = (*t)[p]; sh != nil {
+				if raceEnabled {
+					sh.race.Add(1) // acquires what the last one to be pinned wrote
+				}
+				return p, sh
+			}
+		}
+		unpin(p)
+		addShard(p)
+	}
+}
+
+func unpinShard(p int, sh *shard) {
+	if raceEnabled {
+		sh.race.Add(1) // releases it to the next one
+	}
+	unpin(p)
+}
+
+// addShard makes the shard of P p.
+func addShard(p int) {
+	configured.mu.Lock()
+	defer configured.mu.Unlock()
+	var old []*shard
+	if t := shards.Load(); t != nil {
+		old = *t
+	}
+	if p < len(old) && old[p] != nil {
+		return
+	}
+	table := make([]*shard, max(p+1, len(old)))
+	copy(table, old)
+	sh := new(shard)
+	sh.slots.Store(new([]*chunk))
+	sh.ring = newRing(table)
+	if n := uint64(len(sh.ring)); n > 0 {
+		sh.buf = unsafe.Pointer(unsafe.SliceData(sh.ring))
+		sh.mask = n - 1
+		sh.limit = n
+	}
+	table[p] = sh
+	shards.Store(&table)
+}
+
+// newRing returns the memory of one more ring: an equal part of RingMemory for
+// each P there is now, less if that is no longer left, and nil at the end.
+func newRing(table []*shard) []byte {
+	left := configured.ringMemory
+	for _, sh := range table {
+		if sh != nil {
+			left -= len(sh.ring)
+		}
+	}
+	n := maxRing
+	for n > configured.ringMemory/runtime.GOMAXPROCS(0) || n > left {
+		n /= 2
+	}
+	for n < minRing {
+		if n *= 2; n > left {
+			return nil
+		}
+	}
+	if n > left {
+		return nil
+	}
+	if configured.alloc != nil {
+		if b := configured.alloc(n); len(b) >= n {
+			return b[:n]
+		}
+		return nil
+	}
+	return make([]byte, n)
+}
+
+// room reports whether n bytes are free in the pinned shard's ring, beyond what
+// may be lost at its end.
+func (sh *shard) room(n uint64) bool {
+	if sh.head.Load()+n <= sh.limit {
+		return true
+	}
+	if sh.ring == nil {
+		return false
+	}
+	sh.limit = sh.tail.Load() + sh.mask + 1
+	return sh.head.Load()+n <= sh.limit
+}
+
+// claim returns the place of a record of n bytes, a multiple of 8, in the pinned
+// shard's ring, and the head to publish once it is written; nil if it is full.
+func (sh *shard) claim(n uint64) (at unsafe.Pointer, head uint64) {
+	head = sh.head.Load()
+	pos := head & sh.mask
+	if pos+n > sh.mask+1 {
+		// The record would not lie in one piece: fill up, begin at the front.
+		pad := sh.mask + 1 - pos
+		if !sh.room(pad + n) {
+			return nil, 0
+		}
+		put64(unsafe.Add(sh.buf, pos), pad|recordPad<<32)
+		return sh.buf, head + pad + n
+	}
+	if !sh.room(n) {
+		return nil, 0
+	}
+	return unsafe.Add(sh.buf, pos), head + n
+}
+
+// publish makes what was claimed and written visible to the drain, and wakes
+// the agent if it waits for that, or should hurry.
+func (sh *shard) publish(head uint64) (wake bool) {
+	sh.head.Store(head)
+	if sh.limit-head < (sh.mask+1)/2 {
+		sh.limit = sh.tail.Load() + sh.mask + 1
+		wake = sh.limit-head < (sh.mask+1)/2
+	}
+	return wake || armed.Load() != 0
+}
+
+// put16, put32 and put64 store little-endian; the compiler makes them one
+// instruction where unaligned stores are allowed.
+func put16(p unsafe.Pointer, v uint16) {
+	b := (*[2]byte)(p)
+	b[0], b[1] = byte(v), byte(v>>8)
+}
+
+func put64(p unsafe.Pointer, v uint64) {
+	b := (*[8]byte)(p)
+	_ = b[7]
+	b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+	b[4], b[5], b[6], b[7] = byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56)
+}
+
+func get16(p unsafe.Pointer) uint16 {
+	b := (*[2]byte)(p)
+	return uint16(b[0]) | uint16(b[1])<<8
+}
+
+func get64(p unsafe.Pointer) uint64 {
+	b := (*[8]byte)(p)
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}

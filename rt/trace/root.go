@@ -1,0 +1,206 @@
+package trace
+
+import "sync/atomic"
+
+// Local roots.
+//
+// A goroutine that a request leaves behind (a connection pool's, a background
+// loop's) keeps the trace context it was born with for as long as it lives. To
+// tell whether that still means anything, a context carries a handle of its local
+// root: the number of a slot in a table, and the generation the slot had.
+//
+// The slots belong to the Ps in chunks. A P opens its slots in a circle, so
+// that a slot is reused as late as possible and a closed one can be told from a
+// recycled one for long after. More chunks are added while slots would be reused
+// within the grace period, up to graceChunks, or when all are open, up to
+// maxChunks; after that slots are reused earlier, and local roots that find none
+// go without.
+
+const (
+	slotBits    = 9 // slots in a chunk
+	indexBits   = 18
+	maxChunks   = 1 << (indexBits - slotBits) // 262,144 slots, 8 MiB
+	graceChunks = maxChunks / 4               // 65,536 slots, 2 MiB
+	genMask     = 1<<(64-8-indexBits) - 1
+	openProbes  = 16 // open slots that are passed over in search for a closed one
+)
+
+// A slot is what is known about one local root. All fields are atomic: any
+// goroutine with a handle looks at it.
+type slot struct {
+	word   atomic.Uint64 // generation<<1, plus 1 while the local root is open
+	closed atomic.Int64  // ticks at which it was closed
+	extra  atomic.Pointer[rootExtra]
+	_      uint64
+}
+
+// rootExtra is what came in with a request and goes out with its children's. It
+// is not changed once made, and let go when the local root ends.
+type rootExtra struct{ state, baggage string }
+
+// A chunk is a number of slots with successive indexes.
+type chunk struct {
+	base  uint64 // index of the first slot
+	slots [1 << slotBits]slot
+}
+
+// chunks is the table of all slots; numChunks, guarded by configured.mu, how far
+// it is filled.
+var (
+	chunks    [maxChunks]atomic.Pointer[chunk]
+	numChunks int
+)
+
+// What has become of a local root.
+const (
+	rootOpen  = iota
+	rootGrace // ended, a short time ago
+	rootPast  // ended longer ago than the grace period, or so long that its slot was reused
+)
+
+// rootSlot is the slot that root word r has the handle of, and the word that the
+// slot has while that local root is open; nil if there is no handle.
+func rootSlot(r uint64) (s *slot, open uint64) {
+	h := r >> 8
+	c := chunks[h>>slotBits&(maxChunks-1)].Load()
+	if c == nil {
+		return nil, 0
+	}
+	return &c.slots[h&(1<<slotBits-1)], h>>indexBits<<1 | 1
+}
+
+// rootState says what has become of the local root of a context with root word r.
+func rootState(r uint64) int {
+	s, open := rootSlot(r)
+	if s != nil && s.word.Load() == open {
+		return rootOpen
+	}
+	return rootEnded(s, open, r)
+}
+
+// rootEnded is rootState for a slot that does not have the word open.
+func rootEnded(s *slot, open, r uint64) int {
+	if r>>8 == 0 {
+		// There was no slot. The goroutine of the span knows that it is open,
+		// others had better not rely on it.
+		if r&flagOwn != 0 {
+			return rootOpen
+		}
+		return rootPast
+	}
+	if s == nil || s.word.Load() != open&^1 {
+		return rootPast
+	}
+	closed := s.closed.Load()
+	if s.word.Load() != open&^1 || ticks()-closed > limits.graceTicks.Load() {
+		return rootPast
+	}
+	return rootGrace
+}
+
+// rootBaggage is the tracestate and baggage of the local root of a context with
+// root word r, and empty once it has ended.
+func rootBaggage(r uint64) (state, baggage string) {
+	s, open := rootSlot(r)
+	if s == nil {
+		return "", ""
+	}
+	e := s.extra.Load()
+	if e == nil || s.word.Load() != open {
+		return "", ""
+	}
+	return e.state, e.baggage
+}
+
+// openRoot opens a slot of the calling goroutine's P and returns its handle, in
+// the place it has in a root word; 0 if there is none.
+func openRoot(extra *rootExtra, now int64) (root uint64) {
+	for accept := false; ; {
+		p, sh := pinShard()
+		s, root, full := sh.takeSlot(now, accept)
+		unpinShard(p, sh)
+		if s != nil {
+			if extra != nil {
+				s.extra.Store(extra)
+			}
+			return root
+		}
+		if accept {
+			return 0
+		}
+		accept = !sh.addSlots(full)
+	}
+}
+
+// takeSlot opens the next slot of the pinned shard that was closed longer ago
+// than the grace period, or any closed one if accept is set. If it finds none it
+// says whether that is because too many are open.
+func (sh *shard) takeSlot(now int64, accept bool) (s *slot, root uint64, open bool) {
+	if at := sh.newSlots.Load(); at != 0 {
+		sh.nextSlot = at
+		sh.newSlots.Store(0)
+	}
+	list := *sh.slots.Load()
+	n := uint32(len(list)) << slotBits
+	if n == 0 {
+		return nil, 0, true
+	}
+	for range openProbes {
+		i := sh.nextSlot
+		if i >= n {
+			i = 0
+		}
+		c := list[i>>slotBits]
+		s := &c.slots[i&(1<<slotBits-1)]
+		w := s.word.Load()
+		if w&1 == 0 {
+			if w != 0 && !accept && now-s.closed.Load() <= limits.graceTicks.Load() {
+				return nil, 0, false
+			}
+			gen := (w>>1 + 1) & genMask
+			if gen == 0 {
+				gen = 1
+			}
+			sh.nextSlot = i + 1
+			s.word.Store(gen<<1 | 1)
+			return s, (gen<<indexBits | c.base | uint64(i)&(1<<slotBits-1)) << 8, false
+		}
+		sh.nextSlot = i + 1
+	}
+	return nil, 0, true
+}
+
+// addSlots gives the shard another chunk, unless there are enough: more for
+// local roots that are open, fewer for the sake of the grace period.
+func (sh *shard) addSlots(open bool) bool {
+	most := graceChunks
+	if open {
+		most = maxChunks
+	}
+	configured.mu.Lock()
+	defer configured.mu.Unlock()
+	if numChunks >= most {
+		return false
+	}
+	c := &chunk{base: uint64(numChunks) << slotBits}
+	chunks[numChunks].Store(c)
+	numChunks++
+	old := *sh.slots.Load()
+	list := append(old[:len(old):len(old)], c)
+	sh.slots.Store(&list)
+	sh.newSlots.Store(uint32(len(old)) << slotBits)
+	return true
+}
+
+// closeRoot marks the local root of root word r as ended.
+func closeRoot(r uint64, now int64) {
+	s, open := rootSlot(r)
+	if s == nil || s.word.Load() != open {
+		return
+	}
+	s.closed.Store(now)
+	if s.extra.Load() != nil {
+		s.extra.Store(nil)
+	}
+	s.word.Store(open &^ 1)
+}
