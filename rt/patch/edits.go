@@ -1,0 +1,149 @@
+package patch
+
+// file is what is edited in one file of std.
+type file struct {
+	name  string // import path and base name
+	edits []edit
+}
+
+// edit replaces old by new. It holds for Go 1.from to 1.to, 0 meaning no bound.
+type edit struct {
+	old, new string
+	from, to int
+}
+
+var files = []file{
+	{"runtime/runtime2.go", []edit{{
+		old: "	labels          unsafe.Pointer // profiler labels\n",
+		new: "	weft weftState; labels          unsafe.Pointer // profiler labels\n",
+	}}},
+
+	{"runtime/proc.go", []edit{
+		// The go statement. A g is reused, so it is cleared first; goroutines of the
+		// runtime itself inherit nothing.
+		{
+			old: "	newg.runningCleanups.Store(false)\n",
+			new: "	newg.runningCleanups.Store(false); newg.weft = weftState{}\n",
+		},
+		{
+			old: "		newg.bubble = callergp.bubble\n",
+			new: "		newg.bubble = callergp.bubble; weftInherit(newg, callergp)\n",
+		},
+		// A held signal: its deadline, and a program that comes to its own end first.
+		{
+			old: "		usleep(delay)\n\n		// sysmon should not enter deep sleep",
+			new: "		usleep(delay); weftOverdue()\n\n		// sysmon should not enter deep sleep",
+		},
+		{
+			old: "	exithook.Run(code)\n",
+			new: "	exithook.Run(code); WeftDie()\n",
+		},
+	}},
+
+	{"runtime/coro.go", []edit{
+		{
+			old: "	f  func(*coro)\n",
+			new: "	f  func(*coro); weft guintptr // the coroutine's own goroutine\n",
+		},
+		{
+			old: "	c.gp.set(gp)\n	return c\n",
+			new: "	c.gp.set(gp); c.weft.set(gp)\n	return c\n",
+		},
+		{
+			old: "	setGNoWB(&mp.curg, gnext)\n",
+			new: "	if !exit && gnext == c.weft.ptr() { weftResume(gnext, gp) }; setGNoWB(&mp.curg, gnext)\n",
+		},
+	}},
+
+	{"runtime/chan.go", []edit{
+		{ // in a gap of the structure
+			old: "	elemsize uint16\n",
+			new: "	elemsize uint16; weft uint8 // 0, weftSeen or weftNo\n",
+		},
+		{ // make: the header of a buffered channel is scanned
+			old: "		c = (*hchan)(mallocgc(hchanSize+mem, nil, true))\n		c.buf = add(unsafe.Pointer(c), hchanSize)\n",
+			new: "		c = weftMakeChan(mem)\n		// c.buf is set\n",
+		},
+		{
+			old: "		c = new(hchan)\n",
+			new: "		c = &new(weftChan).hchan\n",
+		},
+		{ // send into the buffer
+			old: "		typedmemmove(c.elemtype, qp, ep)\n",
+			new: "		typedmemmove(c.elemtype, qp, ep); if gp := getg(); c.weftOn(gp) { c.weftPut(gp, qp, c.qcount) }\n",
+		},
+		{ // receive from the buffer
+			old: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		typedmemclr(c.elemtype, qp)\n",
+			new: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp) }; typedmemclr(c.elemtype, qp)\n",
+		},
+		{ // send to a receiver that waits
+			old: "func send(c *hchan, sg *sudog, ep unsafe.Pointer, unlockf func(), skip int) {\n",
+			new: "func send(c *hchan, sg *sudog, ep unsafe.Pointer, unlockf func(), skip int) { if gp := getg(); c.weftOn(gp) { c.weftHand(sg.g, gp, ep) }\n",
+		},
+		{ // receive from a sender that waits, directly
+			old: "	if c.dataqsiz == 0 {\n		if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
+			new: "	if c.dataqsiz == 0 {\n		if c.weftOn(sg.g) { c.weftHand(getg(), sg.g, nil) }; if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
+		},
+		{ // receive from a full buffer
+			old: "		// copy data from queue to receiver\n",
+			new: "		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp) } // copy data from queue to receiver\n",
+		},
+		{ // and let the sender that waits put its value into it
+			old: "		c.sendx = c.recvx // c.sendx = (c.sendx+1) % c.dataqsiz\n	}\n	sg.elem",
+			new: "		c.sendx = c.recvx; if c.weftOn(sg.g) { c.weftPut(sg.g, qp, c.qcount-1) } // c.sendx = (c.sendx+1) % c.dataqsiz\n	}\n	sg.elem",
+		},
+	}},
+
+	{"runtime/select.go", []edit{
+		{ // receive from the buffer
+			old: "	typedmemclr(c.elemtype, qp)\n",
+			new: "	if c.weftOn(gp) { c.weftTake(gp, qp) }; typedmemclr(c.elemtype, qp)\n",
+		},
+		{ // send into the buffer
+			old: "	typedmemmove(c.elemtype, chanbuf(c, c.sendx), cas.elem)\n",
+			new: "	typedmemmove(c.elemtype, chanbuf(c, c.sendx), cas.elem); if c.weftOn(gp) { c.weftPut(gp, cas.elem, c.qcount) }\n",
+		},
+	}},
+
+	{"runtime/panic.go", []edit{{
+		old: "	preprintpanics(&p)\n\n	fatalpanic(&p)",
+		new: "	preprintpanics(&p); weftUnrecovered()\n\n	fatalpanic(&p)",
+	}}},
+
+	{"runtime/signal_unix.go", []edit{{
+		old: "	if flags&_SigKill != 0 {\n		dieFromSignal(sig)\n	}\n\n	// _SigThrow means",
+		new: "	if flags&_SigKill != 0 {\n		if weftHold(sig) { return }; dieFromSignal(sig)\n	}\n\n	// _SigThrow means",
+	}}},
+
+	{"time/sleep.go", []edit{
+		{
+			old:  "	return newTimer(when(d), 0, goFunc, f, nil)\n",
+			new:  "	return newTimer(when(d), 0, goFunc, weftArg(f), nil)\n",
+			from: 26,
+		},
+		{
+			old: "	return (*Timer)(newTimer(when(d), 0, goFunc, f, nil))\n",
+			new: "	return (*Timer)(newTimer(when(d), 0, goFunc, weftArg(f), nil))\n",
+			to:  25,
+		},
+		{
+			old: "	go arg.(func())()\n",
+			new: "	if w, ok := arg.(*weftFunc); ok { old := weftSwap(w.context); go w.f(); weftSwap(old); return }; go arg.(func())()\n",
+		},
+	}},
+
+	{"context/context.go", []edit{
+		{
+			old: "	a := &afterFuncCtx{\n		f: f,\n",
+			new: "	a := &afterFuncCtx{\n		f: f, weft: weftCurrent(),\n",
+		},
+		{
+			old: "	f    func()\n}\n",
+			new: "	f    func(); weft weftContext\n}\n",
+		},
+		{
+			old: "		go a.f()\n",
+			new: "		old := weftSwap(a.weft); go a.f(); weftSwap(old)\n",
+		},
+	}},
+}

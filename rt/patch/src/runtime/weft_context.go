@@ -1,0 +1,111 @@
+//go:build weft
+
+package runtime
+
+// The context of a goroutine: where it is kept, and how it goes from one
+// goroutine to the next. See docs/design/context.md in weft's source.
+//
+// Everything here runs on the goroutine that owns the context, on the system
+// stack, or under a channel's lock for a goroutine that is parked on that
+// channel. Hence the rules: no locks are taken, and what may run on the system
+// stack (weftInherit) does not allocate.
+
+// WeftContext is the trace context of a goroutine. It holds no pointers, so a
+// parked goroutine keeps nothing alive and the garbage collector has nothing to
+// scan. The zero value is no context.
+type WeftContext struct {
+	TraceHi, TraceLo uint64 // trace id, big-endian halves
+	Span             uint64 // id of the span that is the parent of what starts next
+	Root             uint64 // bits 0-7: flags; bits 8-63: local root, opaque to the runtime
+}
+
+// Flags in the low byte of [WeftContext.Root].
+const (
+	WeftSampled = 1 << 0 // recorded, and propagated as sampled
+	WeftOwn     = 1 << 1 // set by the goroutine itself: a receive never replaces it; not passed on
+	WeftAdopted = 1 << 2 // came with a value received from a channel; not passed on
+	WeftMuted   = 1 << 3 // weft's own goroutine: passed on by go statements, never by channels
+)
+
+// weftState is what weft keeps in a g. At 56 bytes it takes g from 456 to 512
+// bytes (Go 1.26, 64 bits), the largest size class whose pointer bitmap still
+// lies in the span.
+type weftState struct {
+	WeftContext
+
+	// home is the span that the goroutine was born in. It lets an adoption of the
+	// same trace end by going back instead of by forgetting.
+	home uint64
+
+	// tags say which values this goroutine last took out of, or put into, which
+	// buffered channels. See hchan.weftRecycles.
+	tags [2]uint64
+}
+
+// WeftG returns the context of the running goroutine, to be read and written in
+// place. The pointer must not outlive the function that asked for it.
+func WeftG() *WeftContext { return &getg().weft.WeftContext }
+
+// none reports whether x is no context.
+func (x *WeftContext) none() bool { return x.Root|x.TraceLo == 0 }
+
+// passedOn returns x as another goroutine gets it.
+func (x *WeftContext) passedOn() WeftContext {
+	y := *x
+	y.Root &^= WeftOwn | WeftAdopted
+	return y
+}
+
+// weftInherit makes newg start out in callergp's context. It runs on the system
+// stack, from newproc1.
+//
+// callergp is the goroutine that executes the go statement, and not mp.curg,
+// from which profiler labels are taken: when a timer's function starts a
+// goroutine, mp.curg is whoever happened to be running.
+func weftInherit(newg, callergp *g) {
+	newg.weft = weftState{WeftContext: callergp.weft.passedOn(), home: callergp.weft.Span}
+}
+
+// weftResume gives a coroutine the context of the goroutine that resumes it,
+// unless the coroutine is inside a span of its own. It runs on the system stack.
+func weftResume(co, caller *g) {
+	if co.weft.Root&(WeftOwn|WeftMuted) == 0 {
+		weftInherit(co, caller)
+	}
+}
+
+// weftAdopt gives gp, which is running or parked on a locked channel, the
+// context x that came with a value, none included.
+func (gp *g) weftAdopt(x *WeftContext) {
+	w := &gp.weft
+	if w.Root&(WeftOwn|WeftMuted) != 0 {
+		return
+	}
+	if x.none() {
+		w.WeftContext, w.home = WeftContext{}, 0
+		return
+	}
+	if w.TraceLo != x.TraceLo || w.TraceHi != x.TraceHi || (w.Root^x.Root)>>8 != 0 {
+		w.home = 0
+	}
+	w.WeftContext = *x
+	w.Root |= WeftAdopted
+}
+
+// WeftLoopEnd ends the adoption that receives in a loop brought about: the
+// goroutine goes back to the span it was born in if that is of the same trace,
+// else to no context. It does nothing when nothing was adopted.
+func WeftLoopEnd() {
+	if w := &getg().weft; w.Root&WeftAdopted != 0 {
+		w.loopEnd()
+	}
+}
+
+func (w *weftState) loopEnd() {
+	if w.home == 0 {
+		w.WeftContext = WeftContext{}
+		return
+	}
+	w.Span = w.home
+	w.Root &^= WeftAdopted
+}

@@ -1,0 +1,6 @@
+//go:build weft && !unix
+
+package runtime
+
+// weftStrike does nothing: no signal is ever held.
+func weftStrike() {}

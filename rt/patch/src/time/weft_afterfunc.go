@@ -1,0 +1,31 @@
+//go:build weft
+
+package time
+
+import "runtime"
+
+// weftFunc is what a timer made by [AfterFunc] has as its argument when there is
+// a trace context to go with the function.
+type weftFunc struct {
+	f       func()
+	context runtime.WeftContext
+}
+
+// weftArg is f as the argument of goFunc, with the context of the caller.
+func weftArg(f func()) any {
+	c := *runtime.WeftG()
+	if c.Root|c.TraceLo == 0 {
+		return f
+	}
+	return &weftFunc{f, c}
+}
+
+// weftSwap puts the goroutine that is running into context c for a moment, so
+// that a goroutine that it starts inherits that, and returns the context it had.
+// In goFunc it is the scheduler's goroutine, which has none.
+func weftSwap(c runtime.WeftContext) runtime.WeftContext {
+	g := runtime.WeftG()
+	old := *g
+	*g = c
+	return old
+}
