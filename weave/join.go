@@ -24,7 +24,10 @@ type source struct {
 // parse reads a file for weaving. A file that does not parse is left alone:
 // the compiler will say why.
 func parse(path string, text []byte) (*source, error) {
-	fset := token.NewFileSet()
+	return parseInto(token.NewFileSet(), path, text)
+}
+
+func parseInto(fset *token.FileSet, path string, text []byte) (*source, error) {
 	f, err := parser.ParseFile(fset, path, text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err

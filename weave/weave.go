@@ -99,6 +99,7 @@ func Weave(cfg Config) (*Result, error) {
 		w.patchRuntime,
 		w.layRuntime,
 		func() error { return w.integrate(ins) },
+		w.endLoops,
 		w.startAgents,
 	}
 	for _, step := range steps {

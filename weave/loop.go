@@ -1,0 +1,357 @@
+package weave
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A goroutine that receives from a channel takes on the trace context of the
+// sender, which is right for a worker and wrong for a collector: a main that
+// gathers results would stay in the trace of the last one. So in the user's
+// own packages weft ends an adoption where the loop that received ends, and
+// after each receive of a main, init or test function.
+//
+// The call is an ordinary statement after the loop's closing brace. It cannot
+// make code stop compiling: it declares nothing, so no goto jumps over it; it
+// comes after a statement of a list, so labels, breaks and fallthroughs stay
+// what they were; and it never follows a loop that the language calls
+// terminating, so no function misses a return.
+
+const loopVersion = "loop 1"
+
+// loopEnds gives, by file, the offsets after which an adoption ends.
+type loopEnds map[string][]int
+
+// endLoops weaves the ends of adoptions into the user's own packages.
+func (w *weaving) endLoops() error {
+	if !w.patched || w.cfg.Cover {
+		return nil
+	}
+	for _, p := range w.pkgs {
+		if !p.own() || p.isTest() {
+			continue
+		}
+		sets := [][]string{p.sources()}
+		if w.cfg.Tests && !p.DepOnly {
+			// The tests of the package are checked with it, those outside it alone.
+			var in, out []string
+			for _, f := range p.TestGoFiles {
+				in = append(in, p.file(f))
+			}
+			for _, f := range p.XTestGoFiles {
+				out = append(out, p.file(f))
+			}
+			sets[0] = append(sets[0], in...)
+			sets = append(sets, out)
+		}
+		for _, files := range sets {
+			if err := w.endLoopsIn(p, files); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *weaving) endLoopsIn(p *Package, files []string) error {
+	texts := make(map[string][]byte, len(files))
+	parts := []string{loopVersion, w.tc.GOVERSION, p.ImportPath}
+	interesting := false
+	for _, f := range files {
+		text, err := w.read(f)
+		if err != nil {
+			return nil // the go command will say why
+		}
+		texts[f] = text
+		parts = append(parts, filepath.Base(f), string(text))
+		interesting = interesting || receives(text)
+	}
+	if !interesting {
+		return nil
+	}
+	key := hash(parts...)
+	ends := loopEnds{}
+	if data, ok := w.cache.Get(key); !ok || json.Unmarshal(data, &ends) != nil {
+		ends = findLoopEnds(p.ImportPath, files, texts)
+		data, err := json.Marshal(ends)
+		if err != nil {
+			return fmt.Errorf("keep the loops of %s: %w", p.ImportPath, err)
+		}
+		if err := w.cache.PutKey(key, data); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		offs := ends[filepath.Base(f)]
+		if len(offs) == 0 {
+			continue
+		}
+		s, err := parse(f, texts[f])
+		if err != nil {
+			continue
+		}
+		s.endLoops(offs)
+		if err := w.layEdits(s, "ends of adoptions"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endLoops weaves a call that ends an adoption at each offset.
+func (s *source) endLoops(offs []int) {
+	if len(offs) == 0 {
+		return
+	}
+	alias := s.addImport("runtime")
+	for _, off := range offs {
+		s.edits.insert(off, "; "+alias+".WeftLoopEnd()")
+	}
+}
+
+// receives reports whether text can hold a receive: most files need not be
+// parsed.
+func receives(text []byte) bool {
+	s := string(text)
+	return strings.Contains(s, "<-") || strings.Contains(s, "chan") && strings.Contains(s, "range")
+}
+
+// findLoopEnds finds, in the files of a package, where adoptions end.
+func findLoopEnds(path string, files []string, texts map[string][]byte) loopEnds {
+	fset := token.NewFileSet()
+	var asts []*ast.File
+	var sources []*source
+	var ranges []ast.Expr // operands of range that may be channels
+	for _, f := range files {
+		s, err := parseInto(fset, f, texts[f])
+		if err != nil {
+			return loopEnds{} // the compiler will say why
+		}
+		asts = append(asts, s.file)
+		sources = append(sources, s)
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if r, ok := n.(*ast.RangeStmt); ok && r.Value == nil {
+				ranges = append(ranges, r.X)
+			}
+			return true
+		})
+	}
+	var channels map[ast.Expr]bool
+	if len(ranges) > 0 && slices.ContainsFunc(files, func(f string) bool { return strings.Contains(string(texts[f]), "chan") }) {
+		channels = findChannels(path, fset, asts, ranges)
+	}
+	ends := loopEnds{}
+	for _, s := range sources {
+		f := &loopFinder{s: s, channels: channels, test: strings.HasSuffix(s.path, "_test.go")}
+		for _, d := range s.file.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
+				f.collector = fn.Recv == nil && collector(fn.Name.Name, f.test)
+				f.block(fn.Body.List)
+				f.collector = false
+			}
+			// Function literals anywhere are functions of their own.
+			ast.Inspect(d, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.FuncLit); ok {
+					f.block(lit.Body.List)
+				}
+				return true
+			})
+		}
+		if len(f.ends) > 0 {
+			slices.Sort(f.ends)
+			ends[filepath.Base(s.path)] = slices.Compact(f.ends)
+		}
+	}
+	return ends
+}
+
+// collector reports whether a function of this name gathers what others did
+// rather than work for them.
+func collector(name string, test bool) bool {
+	if name == "main" || name == "init" {
+		return true
+	}
+	return test && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Benchmark") || strings.HasPrefix(name, "Example"))
+}
+
+// findChannels returns those of exprs that are channels, as far as the package
+// by itself tells: what it imports is not read, so a channel that another
+// package declares is not found.
+func findChannels(path string, fset *token.FileSet, files []*ast.File, exprs []ast.Expr) map[ast.Expr]bool {
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+	conf := types.Config{
+		Importer:         noImports{},
+		Error:            func(error) {},
+		FakeImportC:      true,
+		IgnoreFuncBodies: false,
+	}
+	conf.Check(path, fset, files, info) // errors are expected: nothing is imported
+	channels := map[ast.Expr]bool{}
+	for _, x := range exprs {
+		if t := info.Types[x].Type; t != nil {
+			if _, ok := t.Underlying().(*types.Chan); ok {
+				channels[x] = true
+			}
+		}
+	}
+	return channels
+}
+
+type noImports struct{}
+
+func (noImports) Import(string) (*types.Package, error) { return nil, errNoImport }
+
+var errNoImport = errors.New("not imported")
+
+// loopFinder walks the statements of one function at a time.
+type loopFinder struct {
+	s         *source
+	channels  map[ast.Expr]bool
+	test      bool
+	collector bool // in a main, init or test function, outside loops
+	ends      []int
+}
+
+func (f *loopFinder) end(n ast.Node) { f.ends = append(f.ends, f.s.offset(n.End())) }
+
+// block walks a list of statements.
+func (f *loopFinder) block(list []ast.Stmt) {
+	for _, st := range list {
+		f.stmt(st, "")
+	}
+}
+
+// stmt walks one statement of a list; label is its label.
+func (f *loopFinder) stmt(st ast.Stmt, label string) {
+	switch st := st.(type) {
+	case *ast.LabeledStmt:
+		f.stmt(st.Stmt, st.Label.Name)
+	case *ast.ForStmt:
+		f.loop(st, st.Body, f.receives(st.Init) || f.receives(st.Cond) || f.receives(st.Post) || f.receives(st.Body),
+			st.Cond != nil || breaks(st.Body, label))
+	case *ast.RangeStmt:
+		f.loop(st, st.Body, f.channels[st.X] || f.receives(st.Body), true)
+	case *ast.BlockStmt:
+		f.block(st.List)
+	case *ast.IfStmt:
+		if f.collector && (f.receives(st.Init) || f.receives(st.Cond)) {
+			f.end(st)
+		}
+		f.block(st.Body.List)
+		if st.Else != nil {
+			f.stmt(st.Else, "")
+		}
+	case *ast.SwitchStmt:
+		if f.collector && (f.receives(st.Init) || f.receives(st.Tag)) {
+			f.end(st)
+		}
+		f.block(st.Body.List)
+	case *ast.TypeSwitchStmt:
+		f.block(st.Body.List)
+	case *ast.CaseClause:
+		f.block(st.Body)
+	case *ast.SelectStmt:
+		f.block(st.Body.List)
+		if f.collector && len(st.Body.List) > 0 && f.receives(st) {
+			f.end(st) // a function without results never misses a return
+		}
+	case *ast.CommClause:
+		f.block(st.Body)
+	case *ast.ExprStmt, *ast.AssignStmt, *ast.DeclStmt, *ast.SendStmt:
+		if f.collector && f.receives(st) {
+			f.end(st)
+		}
+	}
+}
+
+// loop handles a loop that is a statement of a list.
+func (f *loopFinder) loop(n ast.Node, body *ast.BlockStmt, receives, ends bool) {
+	if receives && ends {
+		f.end(n)
+	}
+	was := f.collector
+	f.collector = false
+	f.block(body.List)
+	f.collector = was
+}
+
+// receives reports whether a receive that may carry a context stands directly
+// in n: not in an inner loop, which ends its own adoptions, nor in a function
+// literal.
+func (f *loopFinder) receives(n ast.Node) bool {
+	if n == nil {
+		return false
+	}
+	found, root := false, n
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ForStmt, *ast.RangeStmt:
+			return n == root
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW && !signal(n.X) {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// signal reports whether a receive from x is known to carry nothing, by the
+// names that everybody uses: context.Context's Done, time's After and Tick,
+// and the C of a timer. A loop that only waits for those has adopted nothing,
+// and ending an adoption there would end the one its goroutine works under.
+func signal(x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.CallExpr:
+		sel, ok := x.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		if sel.Sel.Name == "Done" && len(x.Args) == 0 {
+			return true
+		}
+		id, ok := sel.X.(*ast.Ident)
+		return ok && id.Name == "time" && (sel.Sel.Name == "After" || sel.Sel.Name == "Tick")
+	case *ast.SelectorExpr:
+		return x.Sel.Name == "C"
+	}
+	return false
+}
+
+// breaks reports whether body holds a break that leaves its loop, which has
+// the label.
+func breaks(body *ast.BlockStmt, label string) bool {
+	found := false
+	var walk func(n ast.Node, inner bool)
+	walk = func(n ast.Node, inner bool) {
+		ast.Inspect(n, func(m ast.Node) bool {
+			if m == n {
+				return true
+			}
+			switch m := m.(type) {
+			case *ast.FuncLit:
+				return false
+			case *ast.ForStmt, *ast.RangeStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt:
+				walk(m, true)
+				return false
+			case *ast.BranchStmt:
+				if m.Tok == token.BREAK && (m.Label == nil && !inner || m.Label != nil && m.Label.Name == label) {
+					found = true
+				}
+			}
+			return !found
+		})
+	}
+	walk(body, false)
+	return found
+}
