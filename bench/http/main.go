@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +58,8 @@ type figures struct {
 	cpu, rate, p50, p99, idle, rss measure.Series // µs per request, requests per second, µs, µs, MiB, MiB
 	requests, spans, want, bytes   int64
 	said                           map[string]int // lines on stderr
+	tree                           []string       // the spans of one request, alone
+	whole                          bool           // whether they are one trace with as many spans as there should be
 }
 
 func main() {
@@ -153,6 +157,11 @@ func run() error {
 				f.p50.Format("%.0f"), f.p99.Format("%.0f"), f.idle.Format("%.1f"), f.rss.Format("%.1f"), delivered)
 		}
 		t.Print(os.Stdout)
+		for _, v := range variants[1:] {
+			if f := v.got[l.name]; !f.whole && *collector == "sink" {
+				fmt.Printf("\n%s: one request is not one trace of %d spans:\n    %s\n", v.name, l.spans, strings.Join(f.tree, "\n    "))
+			}
+		}
 		for _, v := range variants {
 			for _, line := range slices.Sorted(maps.Keys(v.got[l.name].said)) {
 				fmt.Printf("%s said %dx: %s\n", v.name, v.got[l.name].said[line], line)
@@ -209,6 +218,9 @@ func (f *figures) measure(v *variant, l load, cores, script string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.look(s, url, l); err != nil {
+		return err
+	}
 	if _, err := wrk(script, url+l.path, time.Second); err != nil { // warm up
 		return err
 	}
@@ -262,6 +274,41 @@ func (f *figures) measure(v *variant, l load, cores, script string) error {
 	for line := range strings.Lines(stderr.String()) {
 		f.said[strings.TrimSpace(line)]++
 	}
+	return nil
+}
+
+// look sends one request alone and keeps its spans as a tree, one line each.
+func (f *figures) look(s *sink.Sink, url string, l load) error {
+	s.Keep(true)
+	defer s.Keep(false)
+	r, err := http.Get(url + l.path)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body.Close()
+	if err != nil || r.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s: %s (%v)", l.path, r.Status, body, err)
+	}
+	s.Settle(700*time.Millisecond, 5*time.Second)
+	spans := s.Kept()
+	f.tree = nil
+	var under func(parent, indent string)
+	under = func(parent, indent string) {
+		for _, sp := range spans {
+			if sp.Parent == parent {
+				f.tree = append(f.tree, indent+sp.Name)
+				under(sp.ID, indent+"  ")
+			}
+		}
+	}
+	under("", "")
+	traces := map[string]bool{}
+	for _, sp := range spans {
+		traces[sp.Trace] = true
+	}
+	f.whole = len(traces) == 1 && len(f.tree) == int(l.spans) && len(spans) == len(f.tree)
+	f.tree = append(f.tree, fmt.Sprintf("(%d spans in %d traces)", len(spans), len(traces)))
 	return nil
 }
 
