@@ -43,6 +43,7 @@ var (
 	pin         = flag.Bool("pin", runtime.NumCPU() > 1, "keep the server on one half of the cores, wrk and the sink on the other")
 	only        = flag.String("load", "", "only this load: tiny or order")
 	collector   = flag.String("collector", "sink", "sink: counts what it is sent; none: nothing listens there")
+	byhand      = flag.Bool("byhand", true, "also the same program traced by hand with the OpenTelemetry SDK")
 	extra       = flag.String("with", "", "more variants: name=path of a binary of the same program, comma separated")
 	environ     = flag.String("env", "", "more environment for the woven servers: K=V, comma separated")
 )
@@ -79,10 +80,17 @@ func run() error {
 		return err
 	}
 	defer tools.Close()
-	app := filepath.Join(tools.Root, "bench", "http", "app")
+	here := filepath.Join(tools.Root, "bench", "http")
 	variants := []*variant{{name: "plain"}, {name: "woven"}}
-	for i, v := range variants {
-		if v.bin, err = tools.Build(app, "app-"+v.name, i == 1); err != nil {
+	if *byhand {
+		variants = append(variants, &variant{name: "by hand"})
+	}
+	for _, v := range variants {
+		dir := filepath.Join(here, "app")
+		if v.name == "by hand" {
+			dir = filepath.Join(here, "byhand")
+		}
+		if v.bin, err = tools.Build(dir, "app-"+v.name, v.name == "woven"); err != nil {
 			return err
 		}
 	}
