@@ -33,6 +33,9 @@ type Context struct {
 	Span    uint64 // id of the span, 0 if none
 	Sampled bool   // the sender records the trace
 	Random  bool   // the low 56 bits of Trace are random (W3C trace context, level 2)
+	// Deferred: the sender named a trace but left to others whether to record
+	// it. Decided: the sender said so in Sampled, but named no trace.
+	Deferred, Decided bool
 	State   string // W3C tracestate, verbatim; "" if none
 	Baggage string // W3C baggage header value, verbatim; "" if none. It may be set although the context is not valid.
 }

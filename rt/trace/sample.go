@@ -76,11 +76,10 @@ func setSampler(s Sampler, ratio float64) {
 	}
 }
 
-// sampled decides about the local root of trace id; parent is its remote parent,
-// if valid. The comparison is that of OpenTelemetry's Go SDK, so that services
+// sampled decides about the local root of trace id; parent is what came in. The comparison is that of OpenTelemetry's Go SDK, so that services
 // that use either agree on a trace that they decide about separately.
 func sampled(id ID, parent *Context) bool {
-	if parent.Valid() && sampling.parent.Load() != 0 {
+	if (parent.Decided || parent.Valid() && !parent.Deferred) && sampling.parent.Load() != 0 {
 		return parent.Sampled
 	}
 	return id.Lo>>1 < sampling.bound.Load()

@@ -97,9 +97,10 @@ func (s *Span) Start(name string, kind Kind) {
 }
 
 // StartRemote opens a span that begins this process's part of a trace: a child of
-// parent if that is valid, or else the root of a new trace. Its State and Baggage
-// go out with what this part of the trace sends. It replaces the goroutine's
-// current span, whatever that is, until End or Detach.
+// parent if that is valid, or else the root of a trace, which is a new one unless
+// parent has at least a trace id. The State and Baggage of parent go out with what
+// this part of the trace sends. The span replaces the goroutine's current one,
+// whatever that is, until End or Detach.
 func (s *Span) StartRemote(name string, kind Kind, parent Context) {
 	if enabled.Load() != 0 {
 		s.startRoot(name, kind, &parent, link{})
@@ -162,16 +163,18 @@ func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
 		return
 	}
 	var root uint64
+	s.flags = spanRoot
 	id := parent.Trace
-	if parent.Valid() {
+	if id.IsZero() {
+		id = newTraceID()
+		root = flagRandom
+	} else {
 		if parent.Random {
 			root = flagRandom
 		}
-		s.flags = spanRoot | spanRemote
-	} else {
-		id = newTraceID()
-		root = flagRandom
-		s.flags = spanRoot
+		if parent.Span != 0 {
+			s.flags |= spanRemote
+		}
 	}
 	if sampled(id, parent) {
 		root |= flagSampled
@@ -185,19 +188,13 @@ func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
 		s.flags |= spanRecording
 	}
 	var extra *rootExtra
-	if parent.State != "" && parent.Valid() || parent.Baggage != "" {
-		extra = &rootExtra{baggage: parent.Baggage}
-		if parent.Valid() {
-			extra.state = parent.State
-		}
+	if parent.State != "" || parent.Baggage != "" {
+		extra = &rootExtra{parent.State, parent.Baggage}
 	}
 	now := ticks()
 	root |= openRoot(extra, now) | flagOwn
 	b.prev = *g
-	b.parent = 0
-	if s.flags&spanRemote != 0 {
-		b.parent = parent.Span
-	}
+	b.parent = parent.Span
 	b.name = name
 	b.kind = kind
 	b.links = l
