@@ -163,20 +163,3 @@ func cutChdir(args []string) (rest []string, dir string, ok bool) {
 	}
 	return args, "", false
 }
-
-// splitFlags splits GOFLAGS as the go command does, without its quoting, which
-// is passed through.
-func splitFlags(s string) []string {
-	var list []string
-	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
-		if q := s[0]; q == '\'' || q == '"' {
-			if i := strings.IndexByte(s[1:], q); i >= 0 {
-				list, s = append(list, s[1:1+i]), s[i+2:]
-				continue
-			}
-		}
-		word, rest, _ := strings.Cut(s, " ")
-		list, s = append(list, word), rest
-	}
-	return list
-}

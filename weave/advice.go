@@ -56,12 +56,13 @@ type param struct {
 
 // builtin reads weft's own integrations.
 func builtin() ([]*Integration, error) {
-	return readIntegrations(integrations.Files, "weft/integrations", "")
+	return readIntegrations(integrations.Files, "weft/integrations")
 }
 
 // readIntegrations reads the folders of fsys that hold Go files. The target of
-// a folder is its path, unless target names it.
-func readIntegrations(fsys fs.FS, origin, target string) ([]*Integration, error) {
+// a folder is its path, unless a "//weft:target" above a package clause in it
+// says otherwise.
+func readIntegrations(fsys fs.FS, origin string) ([]*Integration, error) {
 	folders := map[string]*Integration{}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -74,7 +75,7 @@ func readIntegrations(fsys fs.FS, origin, target string) ([]*Integration, error)
 			return nil
 		}
 		dir := path.Dir(name)
-		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || dir == "." && target == "" {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(path.Base(name), "embed.go") && dir == "." {
 			return nil
 		}
 		src, err := fs.ReadFile(fsys, name)
@@ -84,9 +85,6 @@ func readIntegrations(fsys fs.FS, origin, target string) ([]*Integration, error)
 		in := folders[dir]
 		if in == nil {
 			in = &Integration{Target: dir, Origin: path.Join(origin, dir)}
-			if target != "" {
-				in.Target = target
-			}
 			folders[dir] = in
 		}
 		return in.add(path.Base(name), src)
@@ -122,6 +120,9 @@ func (in *Integration) add(name string, src []byte) error {
 		for _, c := range g.List {
 			if arg, ok := directive(c.Text, "when"); ok {
 				af.when = arg
+			}
+			if arg, ok := directive(c.Text, "target"); ok {
+				in.Target = arg
 			}
 		}
 	}

@@ -61,6 +61,8 @@ type weaving struct {
 	tc        *Toolchain
 	cache     *Cache
 	user      map[string]string // the user's overlay
+	modfile   string            // the -modfile of the build, given or generated
+	trimpath  bool
 	files     map[string]*File
 	patched   bool
 	laidAgent bool
@@ -81,12 +83,16 @@ func Weave(cfg Config) (*Result, error) {
 		return nil, err
 	}
 	w := &weaving{cfg: cfg, tc: tc, cache: cache, files: map[string]*File{}, res: &Result{Toolchain: tc, Env: tc.Env}}
+	w.readFlags()
 	if err := w.readOverlay(); err != nil {
 		return nil, err
 	}
-	flags := cfg.Flags
-	if cfg.Overlay != "" {
-		flags = append([]string{"-overlay=" + cfg.Overlay}, flags...)
+	flags := w.cfg.Flags
+	if w.cfg.Overlay != "" {
+		flags = append([]string{"-overlay=" + w.cfg.Overlay}, flags...)
+	}
+	if w.modfile != "" {
+		flags = append([]string{"-modfile=" + w.modfile}, flags...)
 	}
 	if w.pkgs, err = load(tc, cfg.Dir, flags, cfg.Patterns, cfg.Tests); err != nil {
 		return nil, err
@@ -95,12 +101,18 @@ func Weave(cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	hooks, err := w.hooks()
+	if err != nil {
+		return nil, err
+	}
+	ins = append(ins, hooks...)
 	steps := []func() error{
 		w.patchRuntime,
 		w.layRuntime,
 		func() error { return w.integrate(ins) },
 		w.endLoops,
 		w.startAgents,
+		w.copyModules,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -117,6 +129,49 @@ func Weave(cfg Config) (*Result, error) {
 // note adds a line for the user.
 func (w *weaving) note(format string, args ...any) {
 	w.res.Notes = append(w.res.Notes, fmt.Sprintf(format, args...))
+}
+
+// readFlags finds what weft has to know of the build's flags, on the command
+// line and in GOFLAGS.
+func (w *weaving) readFlags() {
+	w.modfile = w.cfg.Modfile
+	env := splitFlags(w.tc.GOFLAGS)
+	for _, f := range append(env, w.cfg.Flags...) {
+		name, value, hasValue := strings.Cut(strings.TrimLeft(f, "-"), "=")
+		switch name {
+		case "overlay":
+			if w.cfg.Overlay == "" {
+				w.cfg.Overlay = value
+			}
+		case "modfile":
+			if w.modfile == "" {
+				w.modfile = value
+			}
+		case "trimpath":
+			w.trimpath = !hasValue || value != "false"
+		case "cover", "covermode", "coverpkg":
+			w.cfg.Cover = w.cfg.Cover || name != "cover" || value != "false"
+		}
+	}
+	if w.modfile != "" {
+		w.modfile = w.abs(w.modfile)
+	}
+}
+
+// splitFlags splits GOFLAGS at spaces outside quotes, as the go command does.
+func splitFlags(s string) []string {
+	var list []string
+	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
+		if q := s[0]; q == '\'' || q == '"' {
+			if i := strings.IndexByte(s[1:], q); i >= 0 {
+				list, s = append(list, s[1:1+i]), s[i+2:]
+				continue
+			}
+		}
+		word, rest, _ := strings.Cut(s, " ")
+		list, s = append(list, word), rest
+	}
+	return list
 }
 
 // overlayFile is the go command's own format.
@@ -270,6 +325,9 @@ func (w *weaving) finish() error {
 		return err
 	}
 	w.res.Flags = append(w.res.Flags, "-overlay="+path)
+	if w.modfile != "" {
+		w.res.Flags = append(w.res.Flags, "-modfile="+w.modfile)
+	}
 	return nil
 }
 
