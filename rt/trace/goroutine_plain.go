@@ -87,6 +87,15 @@ func pin() int {
 
 func unpin(p int) { pins[p].taken.Store(0) }
 
+// PanicMark and Panicking let a deferred call tell whether it runs because of a
+// panic, in a program that was woven with the runtime patch. In others, it never
+// does.
+func PanicMark() uintptr { return 0 }
+
+// Panicking returns the value of the panic that is unwinding the caller's caller
+// and began after mark was taken. It does not recover it.
+func Panicking(mark uintptr) (v any, ok bool) { return nil, false }
+
 func typeName(v any) string {
 	if v == nil {
 		return "<nil>"

@@ -32,6 +32,14 @@ func pin() int { return runtime.WeftPin() }
 
 func unpin(int) { runtime.WeftUnpin() }
 
+// PanicMark and Panicking let a deferred call tell whether it runs because of a
+// panic: see runtime.WeftPanicMark.
+func PanicMark() uintptr { return runtime.WeftPanicMark() }
+
+// Panicking returns the value of the panic that is unwinding the caller's caller
+// and began after mark was taken. It does not recover it.
+func Panicking(mark uintptr) (v any, ok bool) { return runtime.WeftPanicking(mark) }
+
 // typeName is what fmt prints for %T.
 func typeName(v any) string {
 	if v == nil {

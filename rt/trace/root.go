@@ -31,7 +31,7 @@ type slot struct {
 	word   atomic.Uint64 // generation<<1, plus 1 while the local root is open
 	closed atomic.Int64  // ticks at which it was closed
 	extra  atomic.Pointer[rootExtra]
-	_      uint64
+	route  atomic.Pointer[string]
 }
 
 // rootExtra is what came in with a request and goes out with its children's. It
@@ -202,5 +202,40 @@ func closeRoot(r uint64, now int64) {
 	if s.extra.Load() != nil {
 		s.extra.Store(nil)
 	}
+	if s.route.Load() != nil {
+		s.route.Store(nil)
+	}
 	s.word.Store(open &^ 1)
+}
+
+// SetRoute tells the local root that the calling goroutine works for which route
+// of the program it takes, in place of what was told before: the router knows
+// it, and may run on another goroutine than the span that is to be named by it. The
+// string is kept by reference, and so must not change. Nothing happens outside
+// of a local root that is open.
+func SetRoute(route *string) {
+	if enabled.Load() == 0 {
+		return
+	}
+	// The slot may be closed, and even opened anew, between the check and the
+	// store; a goroutine that routes for a request that has ended is too rare
+	// to pay for excluding it, and what it does is a wrong name.
+	r := goroutine().Root
+	if s, open := rootSlot(r); s != nil && s.word.Load() == open {
+		s.route.Store(route)
+	}
+}
+
+// Route is what SetRoute was given for the span's local root; nil if nothing, or
+// if that has ended.
+func (s *Span) Route() *string {
+	sl, open := rootSlot(s.ctx.Root)
+	if sl == nil {
+		return nil
+	}
+	route := sl.route.Load()
+	if sl.word.Load() != open {
+		return nil
+	}
+	return route
 }

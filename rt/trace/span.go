@@ -26,9 +26,10 @@ const (
 // the stack of the woven function, or as a field of the struct whose life it
 // describes. The zero Span records nothing, and all of its methods do nothing.
 //
-// A Span must not be copied after Start, and must not be used by several
-// goroutines at the same time; one that is detached may be handed from one
-// goroutine to another. After End it may be started again.
+// A Span must not be copied while it is the goroutine's current one, nor used by
+// several goroutines at the same time. One that is detached may be copied, if only
+// the copy is used from then on, and handed from one goroutine to another. A Span
+// that is never ended leaves no trace. After End it may be started again.
 //
 // Strings given to a span are kept by reference until End and are copied then.
 type Span struct {
@@ -291,7 +292,15 @@ func (s *Span) Float(k Key, v float64) {
 // attributes to it.
 func (s *Span) Event(name Key) {
 	if s.Recording() {
-		s.event(name)
+		s.event(name, ticks())
+	}
+}
+
+// EventAt adds an event that happened at a time that Ticks returned, perhaps to
+// another goroutine.
+func (s *Span) EventAt(name Key, at int64) {
+	if s.Recording() {
+		s.event(name, at)
 	}
 }
 
@@ -341,7 +350,7 @@ func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 	b.add(k, kind, num, ptr)
 }
 
-func (s *Span) event(name Key) {
+func (s *Span) event(name Key, at int64) {
 	b := s.own()
 	if b == nil || name == 0 {
 		return
@@ -354,7 +363,7 @@ func (s *Span) event(name Key) {
 	b.event = true
 	b.events++
 	b.size += entrySize + 8
-	b.add(name, EntryEvent, uint64(ticks()), nil)
+	b.add(name, EntryEvent, uint64(at), nil)
 }
 
 // add appends an entry.
