@@ -24,12 +24,12 @@ type command struct {
 	name  string
 	usage string // its arguments
 	short string // one line for the overview
-	long  string
+	long  string // what "weft help" says of it
 	run   func(*invocation) (int, error)
 }
 
 func commands() []*command {
-	return []*command{goCommand}
+	return []*command{goCommand, diffCommand, explainCommand, doctorCommand, versionCommand, helpCommand()}
 }
 
 // Main runs weft with the arguments after its name and returns its exit code:
@@ -56,9 +56,19 @@ func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprint(stderr, overview())
 		return 2
 	}
+	name, rest := args[0], args[1:]
+	switch name {
+	case "-h", "-help", "--help":
+		name = "help"
+	case "-version", "--version":
+		name = "version"
+	}
 	for _, c := range commands() {
-		if c.name == args[0] {
-			inv.args = args[1:]
+		if c.name == name {
+			inv.args = rest
+			if c.name != "go" && len(rest) > 0 && (rest[0] == "-h" || rest[0] == "-help" || rest[0] == "--help") {
+				c, inv.args = helpCommand(), []string{name}
+			}
 			code, err := c.run(inv)
 			if err != nil {
 				fmt.Fprintf(stderr, "weft: %v\n", err)
@@ -69,16 +79,6 @@ func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return code
 		}
 	}
-	fmt.Fprintf(stderr, "weft: unknown command %q; run \"weft help\"\n", args[0])
+	fmt.Fprintf(stderr, "weft: unknown command %q; run \"weft help\"\n", name)
 	return 2
-}
-
-func overview() string {
-	var b strings.Builder
-	b.WriteString("weft builds Go programs that trace themselves, without a change to their code.\n\nUsage:\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(&b, "\tweft %-30s %s\n", strings.TrimSpace(c.name+" "+c.usage), c.short)
-	}
-	b.WriteString("\nRun \"weft help command\" for more about a command.\n")
-	return b.String()
 }

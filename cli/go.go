@@ -18,7 +18,20 @@ var goCommand = &command{
 	name:  "go",
 	usage: "<go command and its arguments>",
 	short: "run the go command on the woven source",
-	run:   runGo,
+	long: `Go runs the go command with the arguments that follow. The subcommands that
+compile a program, build, install, run, test, and list when it is asked to
+compile (-export, -compiled), see the woven source; all others run as they
+are. All flags of the go command work as they do without weft, -overlay,
+-modfile and those in GOFLAGS among them.
+
+go test runs go vet as ever, on the source as it stands: go vet is a step of
+its own before the woven tests are built. -vet is honoured.
+
+No file of the program is changed. Edited files go to weft's cache (WEFT_CACHE),
+woven and plain builds share Go's own build cache without mixing, and
+WEFT_OFF=1 builds plainly.
+`,
+	run: runGo,
 }
 
 // runGo runs the go command. Subcommands that compile see the woven source,

@@ -247,11 +247,13 @@ func (r *Rule) signature(fn *ast.FuncDecl, imports map[string]string) error {
 }
 
 // isState reports whether a pointer to x, as first parameter, is the state
-// that enter and exit share.
+// that enter and exit share: a type whose name starts with weft, or a span.
 func isState(x ast.Expr, imports map[string]string) bool {
 	switch x := x.(type) {
 	case *ast.Ident:
 		return strings.HasPrefix(x.Name, "weft")
+	case *ast.StarExpr:
+		return isState(x.X, imports)
 	case *ast.IndexExpr:
 		return isState(x.X, imports)
 	case *ast.SelectorExpr:

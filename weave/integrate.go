@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -48,9 +49,10 @@ func (w *weaving) target(path string) (dir string, files []string, version strin
 }
 
 func (w *weaving) integrateOne(in *Integration) error {
+	used := slices.ContainsFunc(w.pkgs, func(p *Package) bool { return p.ImportPath == in.Target })
 	points := make([]Point, len(in.Rules))
 	for i, r := range in.Rules {
-		points[i] = Point{Rule: r, Target: in.Target}
+		points[i] = Point{Rule: r, Target: in.Target, Used: used}
 	}
 	defer func() { w.res.Points = append(w.res.Points, points...) }()
 	dir, files, version, ok := w.target(in.Target)

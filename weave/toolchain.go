@@ -16,6 +16,7 @@ import (
 type Toolchain struct {
 	Command string   // the go command to run
 	Env     []string // the environment to run it in
+	Linked  bool     // GOROOT is weft's link to a toolchain in the module cache
 
 	GOROOT     string
 	GOVERSION  string // such as "go1.26.8"
@@ -68,6 +69,7 @@ func (t *Toolchain) link(cache *Cache) error {
 			return fmt.Errorf("link to the toolchain: %w", err)
 		}
 	}
+	t.Linked = true
 	t.GOROOT = link
 	t.Command = filepath.Join(link, "bin", filepath.Base(t.Command))
 	t.Env = setenv(setenv(t.Env, "GOROOT", link), "GOTOOLCHAIN", "local")

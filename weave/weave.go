@@ -50,6 +50,7 @@ type File struct {
 type Point struct {
 	Rule   *Rule
 	Target string
+	Used   bool     // the program uses the target; std is woven in any case
 	Woven  []string // where: file and line
 	Why    string   // why not, when Woven is empty
 	Odd    bool     // the rule should have matched: worth a line to the user
