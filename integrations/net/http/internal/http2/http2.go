@@ -1,0 +1,42 @@
+//go:build weft
+
+// The parts of net/http's advice that look into its implementation of HTTP/2.
+//
+//weft:when go>=1.27
+
+package http2
+
+// WeftResponse returns the status that was sent for good, 0 if none, and the
+// number of bytes of the body.
+func (w *responseWriter) WeftResponse() (status int, size int64, known bool) {
+	if w == nil || w.rws == nil {
+		return 0, 0, false
+	}
+	return w.rws.status, w.rws.wroteBytes, true
+}
+
+// weftCall is what advice in net/http makes the context of a request.
+type weftCall interface {
+	WeftHeaders()
+	WeftStreamEnd(error)
+}
+
+//weft:enter (*clientConnReadLoop).handleResponse
+func weftStreamHeaders(rl *clientConnReadLoop, cs **clientStream) {
+	if c, ok := (*cs).ctx.(weftCall); ok {
+		c.WeftHeaders()
+	}
+}
+
+//weft:exit (*clientStream).cleanupWriteRequest
+func weftStreamEnd(cs *clientStream, err *error) {
+	c, ok := cs.ctx.(weftCall)
+	if !ok {
+		return
+	}
+	if *err == errClosedResponseBody {
+		c.WeftStreamEnd(nil)
+		return
+	}
+	c.WeftStreamEnd(*err)
+}
