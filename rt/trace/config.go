@@ -16,6 +16,10 @@ type Config struct {
 	// Disabled: nothing is recorded and no ids are made.
 	Disabled bool
 
+	// Requests: server spans that are local roots are recorded even if their trace
+	// is not sampled, for access logs and counts. Their records are Unsampled.
+	Requests bool
+
 	// ValueLength is the largest length of a string value in bytes; longer ones
 	// are cut, at a rune boundary. 0 is 4096; at most 32768.
 	ValueLength int
@@ -53,6 +57,9 @@ const (
 
 // enabled is 0 until Configure is called, and while Disabled.
 var enabled atomic.Uint32
+
+// requests is 1 while Config.Requests.
+var requests atomic.Uint32
 
 // limits holds the parts of the Config that the hot path reads.
 var limits struct {
@@ -100,11 +107,15 @@ func Configure(c Config) {
 	configured.alloc = c.Alloc
 
 	setSampler(c.Sampler, c.Ratio)
-	if c.Disabled {
-		enabled.Store(0)
-	} else {
-		enabled.Store(1)
+	requests.Store(oneIf(c.Requests))
+	enabled.Store(oneIf(!c.Disabled))
+}
+
+func oneIf(b bool) uint32 {
+	if b {
+		return 1
 	}
+	return 0
 }
 
 // clamp is v, or def if v is not positive, but not more than most.

@@ -36,8 +36,8 @@ type Context struct {
 	// Deferred: the sender named a trace but left to others whether to record
 	// it. Decided: the sender said so in Sampled, but named no trace.
 	Deferred, Decided bool
-	State   string // W3C tracestate, verbatim; "" if none
-	Baggage string // W3C baggage header value, verbatim; "" if none. It may be set although the context is not valid.
+	State             string // W3C tracestate, verbatim; "" if none
+	Baggage           string // W3C baggage header value, verbatim; "" if none. It may be set although the context is not valid.
 }
 
 // Valid reports whether c names a span: both ids are set.

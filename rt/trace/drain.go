@@ -18,6 +18,7 @@ type Record struct {
 	Root          bool    // first span of its trace in this process
 	Remote        bool    // Parent is a span of another process
 	Random        bool    // the W3C random-trace-id flag
+	Unsampled     bool    // not to be exported as part of a trace: recorded because of Config.Requests
 	Link          Context // Trace and Span of a span that led to this one; zero if none
 	Name          string
 	State         string // W3C tracestate
@@ -146,6 +147,7 @@ func (r *Record) decode(p unsafe.Pointer, w uint64) {
 	r.Root = flags&recordRoot != 0
 	r.Remote = flags&recordRemote != 0
 	r.Random = flags&recordRandom != 0
+	r.Unsampled = flags&recordUnsampled != 0
 	r.Trace = ID{get64(unsafe.Add(p, 8)), get64(unsafe.Add(p, 16))}
 	r.Span = get64(unsafe.Add(p, 24))
 	r.Parent = get64(unsafe.Add(p, 32))

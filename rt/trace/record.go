@@ -40,12 +40,13 @@ const (
 	recordPad  = 0
 	recordSpan = 1
 
-	recordRoot    = 1 << 0 // local root
-	recordRemote  = 1 << 1 // the parent is in another process
-	recordLink    = 1 << 2
-	recordState   = 1 << 3
-	recordMessage = 1 << 4
-	recordRandom  = 1 << 5
+	recordRoot      = 1 << 0 // local root
+	recordRemote    = 1 << 1 // the parent is in another process
+	recordLink      = 1 << 2
+	recordState     = 1 << 3
+	recordMessage   = 1 << 4
+	recordRandom    = 1 << 5
+	recordUnsampled = 1 << 6 // not part of a trace that is recorded, see Config.Requests
 
 	maxName    = 1 << 10
 	maxState   = 8 << 10
@@ -89,6 +90,9 @@ func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
 	}
 	if s.ctx.Root&flagRandom != 0 {
 		flags |= recordRandom
+	}
+	if s.ctx.Root&flagSampled == 0 {
+		flags |= recordUnsampled
 	}
 	var state string
 	if sl, open := rootSlot(s.ctx.Root); sl != nil {

@@ -69,11 +69,7 @@ func setSampler(s Sampler, ratio float64) {
 		bound = 1 << 63
 	}
 	sampling.bound.Store(bound)
-	if s <= ParentBasedTraceIDRatio {
-		sampling.parent.Store(1)
-	} else {
-		sampling.parent.Store(0)
-	}
+	sampling.parent.Store(oneIf(s <= ParentBasedTraceIDRatio))
 }
 
 // sampled decides about the local root of trace id; parent is what came in. The comparison is that of OpenTelemetry's Go SDK, so that services

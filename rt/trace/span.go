@@ -177,15 +177,20 @@ func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
 			s.flags |= spanRemote
 		}
 	}
-	if sampled(id, parent) {
+	record := sampled(id, parent)
+	if record {
 		root |= flagSampled
+	} else {
+		record = kind == KindServer && requests.Load() != 0
 	}
-	b := s.newBody(root&flagSampled != 0)
+	b := s.newBody(record)
 	if b == nil {
 		// No room to record, but what this process calls may have some.
-		root |= flagDropped
+		if root&flagSampled != 0 {
+			root |= flagDropped
+		}
 		b = s.newBody(false)
-	} else if root&flagSampled != 0 {
+	} else if record {
 		s.flags |= spanRecording
 	}
 	var extra *rootExtra
