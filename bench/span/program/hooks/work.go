@@ -1,5 +1,6 @@
 //go:build weft
 
+//weft:target github.com/weft-trace/weft/bench/span/program/work
 package work
 
 import "weft/trace"
