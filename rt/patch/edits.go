@@ -19,11 +19,11 @@ var files = []file{
 	}}},
 
 	{"runtime/proc.go", []edit{
-		// The go statement. A g is reused, so it is cleared first; goroutines of the
-		// runtime itself inherit nothing.
+		// The go statement. Goroutines of the runtime itself inherit nothing; a g may
+		// have been another goroutine's before.
 		{
-			old: "	newg.runningCleanups.Store(false)\n",
-			new: "	newg.runningCleanups.Store(false); newg.weft = weftState{}\n",
+			old: "	if isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1)\n	} else {\n",
+			new: "	if isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1); newg.weft = weftState{}\n	} else {\n",
 		},
 		{
 			old: "		newg.bubble = callergp.bubble\n",
@@ -51,7 +51,7 @@ var files = []file{
 		},
 		{
 			old: "	setGNoWB(&mp.curg, gnext)\n",
-			new: "	if !exit && gnext == c.weft.ptr() { weftResume(gnext, gp) }; setGNoWB(&mp.curg, gnext)\n",
+			new: "	if !exit && gnext == c.weft.ptr() && weftDiffer(gnext, gp) { weftResume(gnext, gp) }; setGNoWB(&mp.curg, gnext)\n",
 		},
 	}},
 
@@ -62,11 +62,11 @@ var files = []file{
 		},
 		{ // make: the header of a buffered channel is scanned
 			old: "		c = (*hchan)(mallocgc(hchanSize+mem, nil, true))\n		c.buf = add(unsafe.Pointer(c), hchanSize)\n",
-			new: "		c = weftMakeChan(mem)\n		// c.buf is set\n",
+			new: "		c = weftMakeChan(mem, size)\n		// c.buf is set\n",
 		},
 		{
 			old: "		c = new(hchan)\n",
-			new: "		c = &new(weftChan).hchan\n",
+			new: "		c = weftMakeHeader(size)\n",
 		},
 		{ // send into the buffer
 			old: "		typedmemmove(c.elemtype, qp, ep)\n",

@@ -16,10 +16,20 @@ const (
 	weftNo   = 2 // the channel recycles values (a free list, a semaphore): it carries nothing
 )
 
-// weftChan is a buffered channel with elements that are not of size zero.
+// weftChan1 is a channel with a buffer for one element that is not of size zero.
+type weftChan1 struct {
+	hchan
+	weft1 WeftContext // of the value in the buffer
+}
+
+// weftChan is a channel with a longer buffer.
 type weftChan struct {
 	hchan
 	weftq *weftQueue // nil until a context is sent
+}
+
+func (c *hchan) weft1() *WeftContext {
+	return &(*weftChan1)(unsafe.Pointer(c)).weft1
 }
 
 func (c *hchan) weftq() **weftQueue {
@@ -72,6 +82,13 @@ func (c *hchan) weftPut(from *g, v unsafe.Pointer, queued uint) {
 		from.weftRemember(tag ^ 1)
 	}
 	x := from.weft.sent()
+	if c.dataqsiz == 1 {
+		if !x.none() {
+			c.weft = weftSeen
+		}
+		*c.weft1() = x
+		return
+	}
 	q := *c.weftq()
 	if q == nil {
 		if x.none() {
@@ -102,14 +119,25 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 		return
 	}
 	tag := c.weftTag(v)
-	if q := *c.weftq(); q != nil {
-		x := q.pop()
+	if c.weft == weftSeen {
+		x := c.weftPop()
 		if !x.none() && c.weftReturns(to, tag, &x) {
 			return
 		}
 		to.weftAdopt(&x)
 	}
 	to.weftRemember(tag)
+}
+
+// weftPop returns the context of the value at the head of the buffer.
+func (c *hchan) weftPop() WeftContext {
+	if c.dataqsiz == 1 {
+		return *c.weft1()
+	}
+	if q := *c.weftq(); q != nil {
+		return q.pop()
+	}
+	return WeftContext{} // contexts have only gone to receivers that waited
 }
 
 // sent returns w as a value carries it.
@@ -133,9 +161,16 @@ func (c *hchan) weftRecycles(gp *g, tag uint64) bool {
 	if gp.weft.tags[0] != tag && gp.weft.tags[1] != tag {
 		return false
 	}
-	c.weft = weftNo
-	*c.weftq() = nil
+	c.weftStop()
 	return true
+}
+
+// weftStop makes c carry nothing from now on.
+func (c *hchan) weftStop() {
+	c.weft = weftNo
+	if c.dataqsiz > 1 {
+		*c.weftq() = nil
+	}
 }
 
 // weftToken reports whether c's elements could be the tokens of a semaphore.
@@ -149,8 +184,7 @@ func (c *hchan) weftReturns(gp *g, tag uint64, x *WeftContext) bool {
 	if !c.weftToken() || x.TraceLo == gp.weft.TraceLo || gp.weft.tags[0] != tag^1 && gp.weft.tags[1] != tag^1 {
 		return false
 	}
-	c.weft = weftNo
-	*c.weftq() = nil
+	c.weftStop()
 	return true
 }
 
@@ -267,16 +301,29 @@ type weftChanN[B any] struct {
 
 const weftChanSize = unsafe.Sizeof(weftChan{})
 
-// weftMakeChan allocates a channel with a buffer of mem bytes, pointer-free.
-func weftMakeChan(mem uintptr) *hchan {
+// weftMakeHeader allocates a channel without its buffer.
+func weftMakeHeader(size int) *hchan {
+	if size == 1 {
+		return &new(weftChan1).hchan
+	}
+	return &new(weftChan).hchan
+}
+
+// weftMakeChan allocates a channel with a buffer for size elements without
+// pointers, of mem bytes in all.
+func weftMakeChan(mem uintptr, size int) *hchan {
 	var i uintptr
 	switch {
+	case size == 1:
+		c := (*hchan)(mallocgc(unsafe.Sizeof(weftChan1{})+mem, nil, true))
+		c.buf = add(unsafe.Pointer(c), unsafe.Sizeof(weftChan1{}))
+		return c
 	case mem <= 392:
 		i = uintptr(weftChanSmall[(mem+7)/8])
 	case mem <= 3968:
 		i = uintptr(weftChanLarge[(mem+63)/64])
 	default:
-		c := &new(weftChan).hchan
+		c := weftMakeHeader(size)
 		c.buf = mallocgc(mem, nil, true)
 		return c
 	}

@@ -66,6 +66,11 @@ func weftInherit(newg, callergp *g) {
 	newg.weft = weftState{WeftContext: callergp.weft.passedOn(), home: callergp.weft.Span}
 }
 
+// weftDiffer reports whether a and b are in different spans.
+func weftDiffer(a, b *g) bool {
+	return a.weft.Span != b.weft.Span || (a.weft.Root^b.weft.Root)&^(WeftOwn|WeftAdopted) != 0
+}
+
 // weftResume gives a coroutine the context of the goroutine that resumes it,
 // unless the coroutine is inside a span of its own. It runs on the system stack.
 func weftResume(co, caller *g) {
