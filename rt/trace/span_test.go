@@ -6,7 +6,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	KeepContexts(true)
 	Configure(Config{})
 	os.Exit(m.Run())
 }
@@ -15,6 +14,7 @@ var (
 	keyA = NewKey("a")
 	keyB = NewKey("b")
 	keyC = NewKey("c")
+	keyD = NewKey("d")
 	keyE = NewKey("event")
 )
 

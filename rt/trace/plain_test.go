@@ -1,0 +1,7 @@
+//go:build !weft
+
+package trace
+
+const RaceEnabled = raceEnabled
+
+func init() { KeepContexts(true) }
