@@ -54,23 +54,28 @@ func runGo(inv *invocation) (int, error) {
 	for _, n := range res.Notes {
 		fmt.Fprintln(inv.stderr, n)
 	}
-	code := 0
-	args := []string{g.sub}
-	args = append(args, res.Flags...)
+	args := append([]string{g.sub}, res.Flags...)
+	var vetted *vetting
 	if g.sub == "test" {
 		args = append(args, "-vet=off")
-		if code, err = vet(inv, g, cfg, res); err != nil {
+		if vetted, err = vet(g, cfg, res); err != nil {
 			return 1, err
+		}
+		vetted.report(inv, g)
+		if vetted.all {
+			return 1, nil
 		}
 	}
 	args = append(args, g.flags...)
 	args = append(args, g.packages...)
 	args = append(args, g.rest...)
-	c, err := run(inv, res.Toolchain.Cmd(cfg.Dir, args...))
-	if c == 0 {
-		c = code
+	cmd := res.Toolchain.Cmd(cfg.Dir, args...)
+	cmd.Env = append(cmd.Env, res.Env...)
+	code, err := run(inv, cmd)
+	if vetted != nil && err == nil {
+		code = vetted.end(inv, code)
 	}
-	return c, err
+	return code, err
 }
 
 // weaves reports whether the subcommand compiles what weft weaves.

@@ -7,6 +7,7 @@ import (
 	"go/printer"
 	"go/token"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -354,4 +355,13 @@ func (s *source) addField(r *Rule) bool {
 // startAgent makes the file's program start the agent.
 func (s *source) startAgent() {
 	s.edits.insert(s.offset(s.file.Name.End()), `; import _ "weft/agent"`)
+}
+
+// keepName makes the compiler's messages name the file where the user has it:
+// for an overlay they would name the copy. Debug information and stack traces
+// are right either way. With -trimpath, where the name would make the outcome
+// depend on the directory, messages do name the copy.
+func (s *source) keepName() {
+	at := s.fset.PositionFor(s.file.Package, false)
+	s.edits.list = slices.Insert(s.edits.list, 0, edit{at.Offset, at.Offset, fmt.Sprintf("/*line %s:%d:%d*/", s.path, at.Line, at.Column)})
 }

@@ -241,7 +241,7 @@ func (w *weaving) generateWork(copies map[*Module]string) error {
 	if err != nil {
 		return err
 	}
-	w.res.Env = setenv(w.res.Env, "GOWORK", to)
+	w.res.Env = append(w.res.Env, "GOWORK="+to)
 	return nil
 }
 

@@ -80,7 +80,7 @@ func (t *Toolchain) link(cache *Cache) error {
 func (t *Toolchain) Cmd(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(t.Command, args...)
 	cmd.Dir = dir
-	cmd.Env = setenv(t.Env, "PWD", dir)
+	cmd.Env = setenv(t.Env, "PWD", dir) // the go command prefers this name of the directory
 	return cmd
 }
 

@@ -31,11 +31,11 @@ type Config struct {
 // woven source.
 type Result struct {
 	Toolchain *Toolchain
-	Flags     []string // to put in front of the user's
-	Env       []string // to run the go command in
-	Files     []*File  // every file that is laid or edited, by path
-	Points    []Point  // what became of each rule
-	Notes     []string // lines for the user
+	Flags     []string   // to put in front of the user's
+	Files     []*File    // every file that is laid or edited, by path
+	Packages  []*Package // the packages named by the patterns
+	Points    []Point    // what became of each rule
+	Notes     []string   // lines for the user
 }
 
 // A File is one file that the go command sees otherwise than the disk has it.
@@ -83,7 +83,7 @@ func Weave(cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &weaving{cfg: cfg, tc: tc, cache: cache, files: map[string]*File{}, res: &Result{Toolchain: tc, Env: tc.Env}}
+	w := &weaving{cfg: cfg, tc: tc, cache: cache, files: map[string]*File{}, res: &Result{Toolchain: tc}}
 	w.readFlags()
 	if err := w.readOverlay(); err != nil {
 		return nil, err
@@ -97,6 +97,11 @@ func Weave(cfg Config) (*Result, error) {
 	}
 	if w.pkgs, err = load(tc, cfg.Dir, flags, cfg.Patterns, cfg.Tests); err != nil {
 		return nil, err
+	}
+	for _, p := range w.pkgs {
+		if !p.DepOnly && !p.isTest() {
+			w.res.Packages = append(w.res.Packages, p)
+		}
 	}
 	ins, err := builtin()
 	if err != nil {
@@ -258,6 +263,9 @@ func (w *weaving) layEdits(s *source, why string) error {
 	if len(s.edits.list) == 0 {
 		return nil
 	}
+	if _, again := w.files[s.path]; !again && !w.trimpath && !beneath(s.path, w.tc.GOROOT) && !beneath(s.path, w.tc.GOMODCACHE) {
+		s.keepName()
+	}
 	out, err := s.edits.apply(s.text)
 	if err != nil {
 		return fmt.Errorf("weave %s: %w; please report this", s.path, err)
@@ -306,7 +314,7 @@ func (w *weaving) finish() error {
 		o.Replace[from] = to
 	}
 	for path, f := range w.files {
-		to, err := w.cache.Put(f.New, filepath.Ext(path))
+		to, err := w.cache.Put(f.New, "-"+filepath.Base(path))
 		if err != nil {
 			return err
 		}
