@@ -32,6 +32,7 @@ type Config struct {
 type Result struct {
 	Toolchain *Toolchain
 	Flags     []string   // to put in front of the user's
+	Env       []string   // to add to the toolchain's environment
 	Files     []*File    // every file that is laid or edited, by path
 	Packages  []*Package // the packages named by the patterns
 	Points    []Point    // what became of each rule
