@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weft-trace/weft/rt/trace"
+	"github.com/weft-trace/weft/rt/waterfall"
+)
+
+// A console prints each trace of this process as a waterfall, when it is whole and nothing has come for a while.
+type console struct {
+	waterfall.Assembler
+	service string
+	out     *os.File
+	opt     waterfall.Options
+	buf     []byte
+}
+
+func newConsole(service string, out *os.File) *console {
+	width, color := waterfall.Terminal(out, getenv)
+	return &console{
+		Assembler: waterfall.Assembler{Local: true, MaxSpans: 5_000, MaxTrace: 2_000},
+		service:   service,
+		out:       out,
+		opt:       waterfall.Options{Width: width, Color: color},
+	}
+}
+
+func (c *console) add(r *trace.Record, clock *clock) {
+	id := waterfall.TraceID{Hi: r.Trace.Hi, Lo: r.Trace.Lo}
+	c.print(c.Add(id, convert(r, clock, c.service), time.Now()))
+}
+
+// print writes each trace in one piece.
+func (c *console) print(traces []waterfall.Trace) {
+	for _, t := range traces {
+		c.buf = waterfall.Append(c.buf[:0], t, c.opt)
+		c.out.Write(append(c.buf, '\n'))
+	}
+}
+
+// convert makes a span for the waterfall of a record. It copies all strings.
+func convert(r *trace.Record, c *clock, service string) waterfall.Span {
+	s := waterfall.Span{
+		ID: r.Span, Parent: r.Parent, Remote: r.Remote, Kind: int8(r.Kind),
+		Start: c.wall(r.Start), End: c.wall(r.End),
+		Name: strings.Clone(r.Name), Service: service,
+		Failed: r.Status == trace.StatusError, Message: strings.Clone(r.Message),
+	}
+	var e trace.Entry
+	for it := r.Entries(); it.Next(&e); {
+		a := waterfall.Attr{Key: e.Key.Name(), Value: value(&e)}
+		switch {
+		case e.Kind == trace.EntryEvent:
+			s.Events = append(s.Events, waterfall.Event{Name: a.Key, Time: c.wall(int64(e.Num))})
+		case !e.OfEvent:
+			s.Attrs = append(s.Attrs, a)
+		case len(s.Events) > 0:
+			ev := &s.Events[len(s.Events)-1]
+			ev.Attrs = append(ev.Attrs, a)
+		}
+	}
+	return s
+}
+
+// value is an attribute's value as text, copied.
+func value(e *trace.Entry) string {
+	switch e.Kind {
+	case trace.EntryStr:
+		return strings.Clone(e.Str)
+	case trace.EntryInt:
+		return strconv.FormatInt(int64(e.Num), 10)
+	case trace.EntryBool:
+		return strconv.FormatBool(e.Num != 0)
+	case trace.EntryFloat:
+		return strconv.FormatFloat(math.Float64frombits(e.Num), 'g', -1, 64)
+	}
+	return ""
+}
