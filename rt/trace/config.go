@@ -21,7 +21,7 @@ type Config struct {
 	Requests bool
 
 	// ValueLength is the largest length of a string value in bytes; longer ones
-	// are cut, at a rune boundary. 0 is 4096; at most 32768.
+	// are cut, at a rune boundary. 0 is 4096; at most 16384.
 	ValueLength int
 	// Attributes and Events are the largest numbers of attributes of a span (not
 	// counting those of its events), and of its events. More are counted in the
@@ -29,8 +29,8 @@ type Config struct {
 	Attributes, Events int
 
 	// RingMemory is the most that the rings of all Ps take together, in bytes. It
-	// is taken as Ps begin to record. 0 is 16 MiB. It cannot be changed after
-	// the first span.
+	// is taken as Ps begin to record, in equal parts of from 64 KiB to 2 MiB. 0
+	// is 16 MiB. A change applies to the Ps that have none yet.
 	RingMemory int
 	// Alloc returns zeroed memory of size bytes, aligned to 8, that is never
 	// freed: a place outside the Go heap does not count for the pace of the
@@ -48,7 +48,7 @@ type Config struct {
 
 const (
 	defaultValueLength = 4096
-	maxValueLength     = 32 << 10
+	maxValueLength     = 16 << 10
 	defaultAttributes  = 128
 	maxAttributes      = 1024
 	defaultRingMemory  = 16 << 20

@@ -59,29 +59,34 @@ const (
 
 // Current is the calling goroutine's trace id and span id, for log records. It is
 // ok inside a trace whose local root is open, or ended less than the grace
-// period ago; also in one that is not sampled.
+// period ago, or in which the goroutine has a span open; also if the trace is not
+// sampled.
 func Current() (id ID, span uint64, ok bool) {
-	if enabled.Load() == 0 {
-		return ID{}, 0, false
+	if g := current(); g != nil {
+		return ID{g.TraceHi, g.TraceLo}, g.Span, true
 	}
-	g := goroutine()
-	if g.Span == 0 || g.Root&flagMuted != 0 || rootState(g.Root) == rootPast {
-		return ID{}, 0, false
-	}
-	return ID{g.TraceHi, g.TraceLo}, g.Span, true
+	return ID{}, 0, false
 }
 
 // CurrentContext is the calling goroutine's current span as the parent of what is
 // sent to other processes. It is ok when Current is.
 func CurrentContext() (Context, bool) {
+	if g := current(); g != nil {
+		return outgoing(g), true
+	}
+	return Context{}, false
+}
+
+// current is the calling goroutine's context if it is in a trace, or nil.
+func current() *gctx {
 	if enabled.Load() == 0 {
-		return Context{}, false
+		return nil
 	}
 	g := goroutine()
-	if g.Span == 0 || g.Root&flagMuted != 0 || rootState(g.Root) == rootPast {
-		return Context{}, false
+	if g.Span == 0 || g.Root&flagMuted != 0 || g.Root&flagOwn == 0 && rootState(g.Root) == rootPast {
+		return nil
 	}
-	return outgoing(g), true
+	return g
 }
 
 // outgoing is c as other processes see it.

@@ -86,6 +86,7 @@ func (it *Entries) Next(e *Entry) bool {
 // draining makes sure that there is one drain at a time.
 var draining struct {
 	mu       sync.Mutex
+	record   Record // the one that Drain's caller sees
 	recorded atomic.Uint64
 	bytes    atomic.Uint64
 }
@@ -102,11 +103,10 @@ func Drain(f func(*Record)) int {
 	if t == nil {
 		return 0
 	}
-	var r Record
 	n := 0
 	for _, sh := range *t {
 		if sh != nil && sh.ring != nil {
-			n += sh.drain(&r, f)
+			n += sh.drain(&draining.record, f)
 		}
 	}
 	return n
@@ -152,7 +152,8 @@ func (r *Record) decode(p unsafe.Pointer, w uint64) {
 	r.Span = get64(unsafe.Add(p, 24))
 	r.Parent = get64(unsafe.Add(p, 32))
 	r.Start = int64(get64(unsafe.Add(p, 40)))
-	r.End = int64(get64(unsafe.Add(p, 48)))
+	// Counters of different cores may be off by a little.
+	r.End = max(r.Start, int64(get64(unsafe.Add(p, 48))))
 	v := get64(unsafe.Add(p, 56))
 	r.n = int(v >> 16 & 0xffff)
 	r.DroppedAttrs = uint16(v >> 32)
@@ -237,9 +238,9 @@ func (sh *shard) countFull() {
 }
 
 // countDropped counts a span that was not even tried.
-func countDropped(cause int) {
+func countDropped() {
 	p, sh := pinShard()
-	sh.dropped[cause].Add(1)
+	sh.countFull()
 	unpinShard(p, sh)
 }
 

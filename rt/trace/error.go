@@ -50,13 +50,33 @@ func (s *Span) Panic(v any) {
 	if err, ok := v.(error); ok {
 		typ = errorType(err)
 	}
-	stack := make([]byte, maxStack)
-	stack = stack[:runtime.Stack(stack, false)]
+	stack := panicStack()
 	s.Event(keyException)
 	s.EventStr(keyExcType, typ)
 	s.EventStr(keyExcMessage, msg)
-	s.EventStr(keyExcStack, string(stack))
+	s.EventStr(keyExcStack, stack)
 	s.Fail(typ, msg)
+}
+
+// panicStack is the stack of the calling goroutine as a crash prints it, but
+// without the deferred calls that lead here from where it panics.
+func panicStack() string {
+	b := make([]byte, maxStack)
+	v := string(b[:runtime.Stack(b, false)])
+	const call = "\npanic("
+	head := 0
+	for i := range v {
+		if v[i] != '\n' {
+			continue
+		}
+		if head == 0 {
+			head = i // after "goroutine 1 [running]:"
+		}
+		if len(v) > i+len(call) && v[i:i+len(call)] == call {
+			return v[:head] + v[i:]
+		}
+	}
+	return v
 }
 
 // errorType is the type of err, or of what it wraps if it has nothing to say but

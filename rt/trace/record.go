@@ -51,9 +51,10 @@ const (
 	maxName    = 1 << 10
 	maxState   = 8 << 10
 	maxMessage = 4 << 10
-	// maxRecord is a quarter of the smallest ring; maxEntries what the longest
-	// texts before the entries leave of it.
-	maxRecord  = minRing / 4 * 2
+	// maxRecord is half of the smallest ring, so that it fits into an empty one
+	// wherever the head is; maxEntries is what the longest texts before the
+	// entries leave of it.
+	maxRecord  = minRing / 2
 	maxEntries = maxRecord - headerSize - 24 - (2 + maxState) - (2 + maxMessage) - maxName - 8
 )
 
@@ -72,10 +73,7 @@ const (
 
 // record writes b into the ring of the pinned shard.
 func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
-	name := b.name
-	if len(name) > maxName {
-		name = name[:maxName]
-	}
+	name := cut(b.name, maxName)
 	n := headerSize + uint64(len(name)) + b.size
 	var flags uint64
 	if s.flags&spanRoot != 0 {
@@ -119,7 +117,7 @@ func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
 	put64(unsafe.Add(at, 32), b.parent)
 	put64(unsafe.Add(at, 40), uint64(b.start))
 	put64(unsafe.Add(at, 48), uint64(end))
-	put64(unsafe.Add(at, 56), uint64(len(name))|uint64(b.n)<<16|uint64(min(b.lost&0xffff, 0xffff))<<32|uint64(b.lost>>16)<<48)
+	put64(unsafe.Add(at, 56), uint64(len(name))|uint64(b.n)<<16|uint64(b.lost[0])<<32|uint64(b.lost[1])<<48)
 	p := unsafe.Add(at, headerSize)
 	if flags&(recordLink|recordState|recordMessage) != 0 {
 		if flags&recordLink != 0 {
@@ -143,8 +141,8 @@ func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
 	for i := range b.more {
 		p = b.more[i].put(p)
 	}
-	if b.lost != 0 {
-		sh.cut.Add(uint64(b.lost&0xffff + b.lost>>16))
+	if b.lost != [2]uint16{} {
+		sh.cut.Add(uint64(b.lost[0]) + uint64(b.lost[1]))
 	}
 	return sh.publish(head)
 }

@@ -23,7 +23,7 @@ type shard struct {
 	nextSlot uint32
 
 	newSlots atomic.Uint32                // where a chunk was added, to go on from there
-	slots    atomic.Pointer[[]*chunk]     // local roots of this P
+	slots    atomic.Pointer[[]ownChunk]   // local roots of this P
 	dropped  [numDropCauses]atomic.Uint64 // spans, by cause
 	cut      atomic.Uint64                // attributes and events left out
 	race     atomic.Uint32
@@ -85,7 +85,7 @@ func addShard(p int) {
 	table := make([]*shard, max(p+1, len(old)))
 	copy(table, old)
 	sh := new(shard)
-	sh.slots.Store(new([]*chunk))
+	sh.slots.Store(new([]ownChunk))
 	sh.ring = newRing(table)
 	if n := uint64(len(sh.ring)); n > 0 {
 		sh.buf = unsafe.Pointer(unsafe.SliceData(sh.ring))
@@ -106,13 +106,8 @@ func newRing(table []*shard) []byte {
 		}
 	}
 	n := maxRing
-	for n > configured.ringMemory/runtime.GOMAXPROCS(0) || n > left {
+	for n > minRing && (n > configured.ringMemory/runtime.GOMAXPROCS(0) || n > left) {
 		n /= 2
-	}
-	for n < minRing {
-		if n *= 2; n > left {
-			return nil
-		}
 	}
 	if n > left {
 		return nil

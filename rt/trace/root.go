@@ -38,11 +38,15 @@ type slot struct {
 // is not changed once made, and let go when the local root ends.
 type rootExtra struct{ state, baggage string }
 
-// A chunk is a number of slots with successive indexes.
-type chunk struct {
-	base  uint64 // index of the first slot
-	slots [1 << slotBits]slot
-}
+// A chunk is a number of slots with successive indexes; a base is the first of
+// them, for the shard that the chunk belongs to.
+type (
+	chunk    [1 << slotBits]slot
+	ownChunk struct {
+		*chunk
+		base uint64
+	}
+)
 
 // chunks is the table of all slots; numChunks, guarded by configured.mu, how far
 // it is filled.
@@ -66,7 +70,7 @@ func rootSlot(r uint64) (s *slot, open uint64) {
 	if c == nil {
 		return nil, 0
 	}
-	return &c.slots[h&(1<<slotBits-1)], h>>indexBits<<1 | 1
+	return &c[h&(1<<slotBits-1)], h>>indexBits<<1 | 1
 }
 
 // rootState says what has become of the local root of a context with root word r.
@@ -78,16 +82,9 @@ func rootState(r uint64) int {
 	return rootEnded(s, open, r)
 }
 
-// rootEnded is rootState for a slot that does not have the word open.
+// rootEnded is rootState for a slot that does not have the word open. A local
+// root that got no slot is past for all but the goroutines with open spans in it.
 func rootEnded(s *slot, open, r uint64) int {
-	if r>>8 == 0 {
-		// There was no slot. The goroutine of the span knows that it is open,
-		// others had better not rely on it.
-		if r&flagOwn != 0 {
-			return rootOpen
-		}
-		return rootPast
-	}
 	if s == nil || s.word.Load() != open&^1 {
 		return rootPast
 	}
@@ -151,7 +148,7 @@ func (sh *shard) takeSlot(now int64, accept bool) (s *slot, root uint64, open bo
 			i = 0
 		}
 		c := list[i>>slotBits]
-		s := &c.slots[i&(1<<slotBits-1)]
+		s := &c.chunk[i&(1<<slotBits-1)]
 		w := s.word.Load()
 		if w&1 == 0 {
 			if w != 0 && !accept && now-s.closed.Load() <= limits.graceTicks.Load() {
@@ -182,8 +179,8 @@ func (sh *shard) addSlots(open bool) bool {
 	if numChunks >= most {
 		return false
 	}
-	c := &chunk{base: uint64(numChunks) << slotBits}
-	chunks[numChunks].Store(c)
+	c := ownChunk{new(chunk), uint64(numChunks) << slotBits}
+	chunks[numChunks].Store(c.chunk)
 	numChunks++
 	old := *sh.slots.Load()
 	list := append(old[:len(old):len(old)], c)

@@ -42,6 +42,7 @@ type Span struct {
 const (
 	spanRecording = 1 << iota
 	spanRoot      // local root: End closes it
+	spanHeir      // first span after the local root ended: End closes the slot it got in its stead
 	spanDetached
 	spanRemote // the parent is in another process
 )
@@ -62,7 +63,7 @@ type body struct {
 	n      uint16
 	attrs  uint16
 	events uint16
-	lost   uint32 // attributes in the low half, events in the high
+	lost   [2]uint16 // attributes and events left out
 	gen    uint32
 	msg    string
 	next   *body
@@ -114,6 +115,7 @@ func (s *Span) startChild(name string, kind Kind) {
 	}
 	g := goroutine()
 	r := g.Root
+	heir := false
 	sl, open := rootSlot(r)
 	if sl == nil || sl.word.Load() != open {
 		// Not in a trace, or its local root has ended.
@@ -121,7 +123,7 @@ func (s *Span) startChild(name string, kind Kind) {
 			s.startRoot(name, kind, &Context{}, link{})
 			return
 		}
-		if rootEnded(sl, open, r) == rootPast {
+		if rootEnded(sl, open, r) == rootPast && r&flagOwn == 0 {
 			var l link
 			if r&(flagAdopted|flagSampled|flagDropped) == flagSampled {
 				l = link{ID{g.TraceHi, g.TraceLo}, g.Span}
@@ -130,12 +132,13 @@ func (s *Span) startChild(name string, kind Kind) {
 			s.startRoot(name, kind, &Context{}, l)
 			return
 		}
+		heir = true
 	}
 	s.ctx = *g
 	s.flags = 0
 	if r&(flagSampled|flagDropped|flagMuted) != flagSampled {
 		if r&(flagSampled|flagDropped) == flagSampled|flagDropped {
-			countDropped(DroppedRingFull)
+			countDropped()
 		}
 		return
 	}
@@ -147,9 +150,15 @@ func (s *Span) startChild(name string, kind Kind) {
 	b.parent = g.Span
 	b.name = name
 	b.kind = kind
-	s.ctx.Span = newSpanID()
-	s.ctx.Root = r&^0xff | r&flagsOfTrace | flagOwn
 	s.flags = spanRecording
+	s.ctx.Span = newSpanID()
+	if heir {
+		// The slot of the ended local root says nothing about how long the
+		// goroutines that this span starts are part of the trace.
+		s.flags |= spanHeir
+		r = r&0xff | openRoot(nil, ticks())
+	}
+	s.ctx.Root = r&^0xff | r&flagsOfTrace | flagOwn
 	*g = s.ctx
 	b.start = ticks()
 }
@@ -330,8 +339,8 @@ func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 	}
 	size := uint64(entrySize)
 	if kind&^OfEvent == EntryStr {
-		if num > uint64(limits.valueLength.Load()) {
-			num = cutString(ptr, num)
+		if num > uint64(limits.valueLength.Load()) && k != keyExcStack {
+			num = uint64(len(cut(unsafe.String(ptr, num), int(limits.valueLength.Load()))))
 		}
 		size += num
 	} else if kind&^OfEvent != EntryBool {
@@ -343,7 +352,7 @@ func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 			return
 		}
 		if int64(b.attrs) >= limits.attributes.Load() || b.size+size > maxEntries {
-			b.lost++
+			b.lose(0)
 			return
 		}
 		b.seen |= bit
@@ -362,7 +371,7 @@ func (s *Span) event(name Key, at int64) {
 	}
 	if int64(b.events) >= limits.events.Load() || b.size+entrySize+8 > maxEntries {
 		b.event = false
-		b.lost += 1 << 16
+		b.lose(1)
 		return
 	}
 	b.event = true
@@ -391,6 +400,13 @@ func (b *body) at(i uint16) *entry {
 	return &b.more[i-inlineEntries]
 }
 
+// lose counts an attribute (0) or an event (1) that is left out.
+func (b *body) lose(what int) {
+	if b.lost[what] < 1<<16-1 {
+		b.lost[what]++
+	}
+}
+
 // replace changes the attribute k if there is one.
 func (b *body) replace(k Key, kind EntryKind, num uint64, ptr *byte, size uint64) bool {
 	for i := range b.n {
@@ -400,7 +416,7 @@ func (b *body) replace(k Key, kind EntryKind, num uint64, ptr *byte, size uint64
 		}
 		was := e.size()
 		if b.size-was+size > maxEntries {
-			b.lost++
+			b.lose(0)
 			return true
 		}
 		b.size += size - was
@@ -419,19 +435,6 @@ func (e *entry) size() uint64 {
 		return entrySize
 	}
 	return entrySize + 8
-}
-
-// cutString is the length, at most the limit, that the string is cut to without
-// cutting a rune.
-func cutString(ptr *byte, n uint64) uint64 {
-	most := uint64(limits.valueLength.Load())
-	v := unsafe.String(ptr, n)
-	for i := most; i+4 > most && i > 0; i-- {
-		if v[i]&0xc0 != 0x80 {
-			return i
-		}
-	}
-	return most // not UTF-8
 }
 
 // Context is the span as the parent of what is sent to another process. If it is
@@ -479,9 +482,6 @@ func (s *Span) end() {
 	if s.flags&spanDetached == 0 {
 		s.leave(b)
 	}
-	if s.flags&spanRoot != 0 {
-		closeRoot(s.ctx.Root, now)
-	}
 	p, sh := pinShard()
 	wake := false
 	if s.flags&spanRecording != 0 {
@@ -489,6 +489,9 @@ func (s *Span) end() {
 	}
 	sh.putBody(b)
 	unpinShard(p, sh)
+	if s.flags&(spanRoot|spanHeir) != 0 {
+		closeRoot(s.ctx.Root, now)
+	}
 	s.b = nil
 	s.flags = 0
 	if wake {
@@ -508,7 +511,7 @@ func (sh *shard) putBody(b *body) {
 	}
 	b.gen++
 	b.name, b.msg = "", ""
-	b.seen, b.size, b.links, b.lost = 0, 0, link{}, 0
+	b.seen, b.size, b.links, b.lost = 0, 0, link{}, [2]uint16{}
 	b.status, b.event, b.n, b.attrs, b.events = 0, false, 0, 0, 0
 	if sh.numFree < maxBodies {
 		b.next = sh.free

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/weft-trace/weft/rt/patch"
+	"github.com/weft-trace/weft/rt/trace"
 )
 
 // TestWoven runs the tests of this package once more, the way it is woven into
@@ -73,7 +74,7 @@ func weave(t *testing.T) string {
 	}
 	bin := filepath.Join(dir, "trace.test")
 	args := []string{"test", "-c", "-vet=off", "-tags=weft", "-overlay=" + overlay, "-o", bin}
-	if raceEnabled {
+	if trace.RaceEnabled {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, "weft/trace")...)

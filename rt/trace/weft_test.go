@@ -1,0 +1,5 @@
+//go:build weft
+
+package trace
+
+const RaceEnabled = raceEnabled
