@@ -56,7 +56,7 @@ func DialectOf(system string) Dialect {
 // What a statement may cost: it comes from the program, and may be a megabyte of
 // values.
 const (
-	maxInput   = 64 << 10 // bytes that are read
+	maxInput   = 16 << 10 // bytes that are read
 	maxTokens  = 8 << 10
 	maxText    = 4 << 10 // bytes of the text that is made
 	maxSummary = 255     // bytes; the bound that the conventions set
