@@ -222,9 +222,7 @@ func Count() Counters {
 			c.Rings += uint64(len(sh.ring))
 		}
 	}
-	configured.mu.Lock()
-	c.Roots = uint64(numChunks) * uint64(unsafe.Sizeof(chunk{}))
-	configured.mu.Unlock()
+	c.Roots = uint64(numChunks.Load()) * uint64(unsafe.Sizeof(chunk{}))
 	return c
 }
 

@@ -48,11 +48,11 @@ type (
 	}
 )
 
-// chunks is the table of all slots; numChunks, guarded by configured.mu, how far
-// it is filled.
+// chunks is the table of all slots; numChunks, changed under configured.mu, how
+// far it is filled.
 var (
 	chunks    [maxChunks]atomic.Pointer[chunk]
-	numChunks int
+	numChunks atomic.Int32
 )
 
 // What has become of a local root.
@@ -112,9 +112,9 @@ func rootBaggage(r uint64) (state, baggage string) {
 // openRoot opens a slot of the calling goroutine's P and returns its handle, in
 // the place it has in a root word; 0 if there is none.
 func openRoot(extra *rootExtra, now int64) (root uint64) {
-	for accept := false; ; {
+	for tried := false; ; tried = true {
 		p, sh := pinShard()
-		s, root, full := sh.takeSlot(now, accept)
+		s, root, open := sh.takeSlot(now, numChunks.Load() >= graceChunks)
 		unpinShard(p, sh)
 		if s != nil {
 			if extra != nil {
@@ -122,10 +122,9 @@ func openRoot(extra *rootExtra, now int64) (root uint64) {
 			}
 			return root
 		}
-		if accept {
+		if tried || !sh.addSlots(open) {
 			return 0
 		}
-		accept = !sh.addSlots(full)
 	}
 }
 
@@ -170,18 +169,22 @@ func (sh *shard) takeSlot(now int64, accept bool) (s *slot, root uint64, open bo
 // addSlots gives the shard another chunk, unless there are enough: more for
 // local roots that are open, fewer for the sake of the grace period.
 func (sh *shard) addSlots(open bool) bool {
-	most := graceChunks
+	most := int32(graceChunks)
 	if open {
 		most = maxChunks
 	}
-	configured.mu.Lock()
-	defer configured.mu.Unlock()
-	if numChunks >= most {
+	if numChunks.Load() >= most {
 		return false
 	}
-	c := ownChunk{new(chunk), uint64(numChunks) << slotBits}
-	chunks[numChunks].Store(c.chunk)
-	numChunks++
+	configured.mu.Lock()
+	defer configured.mu.Unlock()
+	n := numChunks.Load()
+	if n >= most {
+		return false
+	}
+	c := ownChunk{new(chunk), uint64(n) << slotBits}
+	chunks[n].Store(c.chunk)
+	numChunks.Store(n + 1)
 	old := *sh.slots.Load()
 	list := append(old[:len(old):len(old)], c)
 	sh.slots.Store(&list)

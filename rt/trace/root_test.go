@@ -1,0 +1,231 @@
+package trace
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// inherit makes c the context of the calling goroutine, as if it had been
+// started by a goroutine with that context, or with adopted as if a receive had
+// brought it.
+func inherit(c gctx, adopted bool) {
+	c.Root &^= flagOwn | flagAdopted
+	if adopted {
+		c.Root |= flagAdopted
+	}
+	*goroutine() = c
+}
+
+// past closes the local root of c, longer ago than the grace period.
+func past(c gctx) {
+	closeRoot(c.Root, ticks()-limits.graceTicks.Load()-1)
+}
+
+// request is a local root that has been started, and taken off the goroutine.
+func request(name string, parent Context) (*Span, gctx) {
+	s := new(Span)
+	s.StartRemote(name, KindServer, parent)
+	c := *goroutine()
+	s.Detach()
+	return s, c
+}
+
+func TestLeftBehind(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		adopted, past bool
+		unsampled     bool
+		sameTrace     bool
+		link          bool
+		leftForSecond bool
+	}{
+		{name: "open", sameTrace: true},
+		{name: "open, adopted", adopted: true, sameTrace: true},
+		{name: "past", past: true, link: true},
+		{name: "past, adopted", past: true, adopted: true},
+		{name: "past, unsampled", past: true, unsampled: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			use(t, Config{})
+			var parent Context
+			if tt.unsampled {
+				parent = Context{Trace: ID{1, 1}, Span: 1}
+			}
+			root, c := request("root", parent)
+			if tt.past {
+				root.End()
+				past(c)
+				if s, open := rootSlot(c.Root); s.word.Load() == open&^1 {
+					s.closed.Store(ticks() - limits.graceTicks.Load() - 1)
+				}
+			}
+			inherit(c, tt.adopted)
+			if _, _, ok := Current(); ok == tt.past {
+				t.Errorf("Current: %t", ok)
+			}
+			var a, b Span
+			a.Start("a", KindInternal)
+			a.End()
+			b.Start("b", KindInternal)
+			b.End()
+			root.End()
+			s := drain(t)
+			ra, rb := s["a"], s["b"]
+			if same := ra.Trace == (ID{c.TraceHi, c.TraceLo}); same != tt.sameTrace {
+				t.Errorf("same trace: %t", same)
+			}
+			link := Context{}
+			if tt.link {
+				link = Context{Trace: ID{c.TraceHi, c.TraceLo}, Span: c.Span}
+			}
+			if ra.Link != link {
+				t.Errorf("link %+v, want %+v", ra.Link, link)
+			}
+			if tt.past && (ra.Parent != 0 || !ra.Root) {
+				t.Errorf("%+v", ra.Record)
+			}
+			// The goroutine is done with the old trace then.
+			if rb.Link != (Context{}) || (rb.Trace == ra.Trace) != tt.sameTrace {
+				t.Errorf("second: %+v", rb.Record)
+			}
+		})
+	}
+}
+
+// Within the grace period spans belong to the trace, and what they leave behind
+// belongs to it for as long as they last.
+func TestGrace(t *testing.T) {
+	use(t, Config{Grace: 1e15})
+	root, c := request("root", Context{State: "s=1", Baggage: "k=v"})
+	root.End()
+	inherit(c, false)
+	if out, ok := CurrentContext(); !ok || out.State != "" || out.Baggage != "" {
+		t.Errorf("%+v", out)
+	}
+	var job, part, late Span
+	job.Start("job", KindInternal)
+	past(c)
+	left := *goroutine()
+	part.Start("part", KindInternal) // of the job's own goroutine
+	part.End()
+	inherit(left, false)
+	late.Start("late", KindInternal) // of a goroutine that the job started
+	late.End()
+	job.End()
+	inherit(left, false)
+	var grace, end Span
+	grace.Start("grace", KindInternal)
+	grace.End()
+	Configure(Config{Grace: 1})
+	inherit(left, false)
+	end.Start("end", KindInternal)
+	end.End()
+	s := drain(t)
+	if s["job"].Parent != root.ctx.Span || s["job"].Root || s["part"].Parent != s["job"].Span ||
+		s["late"].Parent != s["job"].Span || s["grace"].Parent != s["job"].Span {
+		t.Errorf("%+v", s)
+	}
+	if s["end"].Parent != 0 || s["end"].Link.Span != s["job"].Span {
+		t.Errorf("%+v", s["end"])
+	}
+}
+
+// A goroutine's own open span is the parent of its others, even if nothing else
+// is left of the trace.
+func TestOwn(t *testing.T) {
+	use(t, Config{})
+	root, c := request("root", Context{})
+	inherit(c, false)
+	var job, a, b Span
+	job.Start("job", KindInternal)
+	root.End()
+	if s, _ := rootSlot(c.Root); s != nil {
+		s.closed.Store(ticks() - limits.graceTicks.Load() - 1)
+	}
+	a.Start("a", KindInternal)
+	b.Start("b", KindInternal)
+	b.End()
+	a.End()
+	job.End()
+	s := drain(t)
+	if s["a"].Parent != s["job"].Span || s["b"].Parent != s["a"].Span {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Slots are reused in turn, and a handle of a slot that has been reused is past.
+func TestSlots(t *testing.T) {
+	use(t, Config{Grace: 1})
+	rootSlots := func() int { return int(Count().Roots / uint64(unsafe.Sizeof(slot{}))) }
+	root, c := request("first", Context{State: "s=1"})
+	root.End()
+	before := rootSlots()
+	for range 4 * before {
+		r, _ := request("r", Context{})
+		r.End()
+		Drain(func(*Record) {})
+	}
+	if n := rootSlots(); n > 2*before {
+		t.Errorf("%d slots, %d before", n, before)
+	}
+	if st := rootState(c.Root); st != rootPast {
+		t.Errorf("state %d of a slot that was reused", st)
+	}
+	if state, _ := rootBaggage(c.Root); state != "" {
+		t.Errorf("tracestate %q", state)
+	}
+}
+
+// However many local roots are open, memory is bounded, and those without a slot
+// are roots all the same.
+func TestManyRoots(t *testing.T) {
+	use(t, Config{Sampler: AlwaysOff})
+	const n = maxChunks<<slotBits + 1000
+	list := make([]Span, n)
+	seen := map[uint64]bool{}
+	for i := range list {
+		list[i].StartRemote("root", KindServer, Context{})
+		h := list[i].ctx.Root >> 8
+		if h != 0 && seen[h] {
+			t.Fatal("two open roots with one slot")
+		}
+		seen[h] = true
+		list[i].Detach()
+	}
+	if !seen[0] {
+		t.Error("no root without a slot")
+	}
+	if got := Count().Roots; got > maxChunks<<slotBits*32 {
+		t.Errorf("%d bytes", got)
+	}
+	last := &list[n-1]
+	inherit(last.ctx, false)
+	if _, _, ok := Current(); ok {
+		t.Error("a context that nobody knows to be open")
+	}
+	*goroutine() = last.ctx
+	if _, _, ok := Current(); !ok {
+		t.Error("the goroutine's own span is not current")
+	}
+	*goroutine() = gctx{}
+	for i := range list {
+		list[i].End()
+	}
+}
+
+// Nothing of a context that is no more than rubbish is followed.
+func TestAnyHandle(t *testing.T) {
+	use(t, Config{})
+	for _, h := range []uint64{0, 1, 1<<56 - 1, 1 << indexBits, 5<<indexBits | 7, 1<<indexBits - 1} {
+		r := h<<8 | flagSampled
+		if st := rootState(r); st != rootPast {
+			t.Errorf("%x: state %d", h, st)
+		}
+		closeRoot(r, 0)
+		inherit(gctx{1, 2, 3, r}, false)
+		var s Span
+		s.Start("s", KindInternal)
+		s.End()
+	}
+	Drain(func(*Record) {})
+}
