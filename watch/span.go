@@ -134,20 +134,14 @@ func appendSpans(dst []Span, data *tracepb.TracesData) []Span {
 	return dst
 }
 
+// kinds are the names of span kinds by OTLP value.
+var kinds = [...]string{"", "internal", "server", "client", "producer", "consumer"}
+
 func kindName(k tracepb.Span_SpanKind) string {
-	switch k {
-	case tracepb.Span_SPAN_KIND_INTERNAL:
-		return "internal"
-	case tracepb.Span_SPAN_KIND_SERVER:
-		return "server"
-	case tracepb.Span_SPAN_KIND_CLIENT:
-		return "client"
-	case tracepb.Span_SPAN_KIND_PRODUCER:
-		return "producer"
-	case tracepb.Span_SPAN_KIND_CONSUMER:
-		return "consumer"
+	if k < 0 || int(k) >= len(kinds) {
+		return ""
 	}
-	return ""
+	return kinds[k]
 }
 
 func attrs(kvs []*commonpb.KeyValue) map[string]any {
