@@ -1,6 +1,7 @@
 package weave
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -45,18 +46,29 @@ func (s *source) addImport(importPath string) string {
 	if alias, ok := s.added[importPath]; ok {
 		return alias
 	}
-	alias := "weft_" + path.Base(importPath)
-	for _, used := range s.added {
-		if used == alias {
-			alias += "_"
-		}
-	}
 	if s.added == nil {
 		s.added = map[string]string{}
+	}
+	alias := "weft_" + path.Base(importPath)
+	if s.imports[alias] == importPath { // added by an earlier pass over the file
+		s.added[importPath] = alias
+		return alias
+	}
+	for s.taken(alias) {
+		alias += "_"
 	}
 	s.added[importPath] = alias
 	s.edits.insert(s.offset(s.file.Name.End()), fmt.Sprintf("; import %s %q", alias, importPath))
 	return alias
+}
+
+// taken reports whether a name that weft wants to introduce occurs in the file,
+// or in what weft has added to it.
+func (s *source) taken(name string) bool {
+	if bytes.Contains(s.text, []byte(name)) {
+		return true
+	}
+	return slices.ContainsFunc(s.edits.list, func(e edit) bool { return strings.Contains(e.text, name) })
 }
 
 // funcs returns the declarations that a rule names.
@@ -129,6 +141,9 @@ func (s *source) nameAll(fl *ast.FieldList, ops []operand, prefix string) {
 	for i := range ops {
 		o := &ops[i]
 		name := fmt.Sprintf("weft%s%d", prefix, i)
+		for bytes.Contains(s.text, []byte(name)) {
+			name += "_"
+		}
 		switch o.name {
 		case "":
 			text := name + " "
@@ -217,8 +232,12 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 					group = append(group, o)
 				}
 			}
-			n++
-			state = fmt.Sprintf("weft%d", n)
+			for {
+				n++
+				if state = fmt.Sprintf("weft%d", n); !bytes.Contains(s.text, []byte(state)) {
+					break
+				}
+			}
 			fmt.Fprintf(&b, " var %s %s;", state, s.stateType(r))
 		}
 		for _, r := range group {
