@@ -111,7 +111,10 @@ func (o *weftOp) exec(db *weftDB, res Result, err error) {
 // A weftRows is what Rows has for the span of its query.
 type weftRows struct {
 	query atomic.Pointer[trace.Span]
-	count int64 // guarded by closemu
+
+	// Guarded by closemu, held for read by the one goroutine that iterates.
+	count int64
+	err   error // of Scan
 }
 
 // weftClosed stands for the span of Rows that are closed.
@@ -138,8 +141,10 @@ func (o *weftOp) query(rows *Rows, err error) {
 // weftEnd records the span of rows that are closed.
 func (rs *Rows) weftEnd(span *trace.Span) {
 	span.Int(weftReturnedKey, rs.weft.count)
-	if rs.lasterr != io.EOF {
+	if rs.lasterr != nil && rs.lasterr != io.EOF {
 		span.Error(rs.lasterr)
+	} else {
+		span.Error(rs.weft.err)
 	}
 	span.End()
 }
@@ -148,6 +153,15 @@ func (rs *Rows) weftEnd(span *trace.Span) {
 func weftNext(rs *Rows, doClose, ok *bool) {
 	if *ok {
 		rs.weft.count++
+	}
+}
+
+// A value that does not fit is an error of the query as the program sees it.
+//
+//weft:exit (*Rows).scanLocked
+func weftScan(rs *Rows, dest *[]any, err *error) {
+	if *err != nil && !rs.closed {
+		rs.weft.err = *err
 	}
 }
 

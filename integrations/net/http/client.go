@@ -247,7 +247,7 @@ func (c *weftCall) received(resp *Response, err error) {
 	}
 	c.span.Detach()
 	c.returned = true
-	if c.stream {
+	if c.stream && resp.Body != NoBody {
 		if c.streamed {
 			c.end(c.err)
 		}

@@ -6,6 +6,8 @@
 
 package http
 
+import "io"
+
 // weftResponse2 is weftResponse for HTTP/2.
 func weftResponse2(rw ResponseWriter) (status int, size int64, known bool) {
 	if w, ok := rw.(*http2responseWriter); ok && w.rws != nil {
@@ -21,15 +23,28 @@ func weftStreamHeaders(rl *http2clientConnReadLoop, cs **http2clientStream) {
 	}
 }
 
+// weftStreamEnd is where every stream ends, sooner or later.
+//
 //weft:exit (*http2clientStream).cleanupWriteRequest
-func weftStreamEnd(cs *http2clientStream, err *error) {
-	c, ok := cs.ctx.(*weftCall)
-	if !ok {
-		return
+func weftStreamEnd(cs *http2clientStream, err *error) { weftStreamEnded(cs, *err) }
+
+// weftBodyRead is where a program sees the end, and may exit at once.
+//
+//weft:exit (http2transportResponseBody).Read
+func weftBodyRead(b http2transportResponseBody, p *[]byte, n *int, err *error) {
+	if *err != nil {
+		weftStreamEnded(b.cs, *err)
 	}
-	if *err == http2errClosedResponseBody {
-		c.WeftStreamEnd(nil)
-		return
+}
+
+//weft:enter (http2transportResponseBody).Close
+func weftBodyClose(b http2transportResponseBody) { weftStreamEnded(b.cs, nil) }
+
+func weftStreamEnded(cs *http2clientStream, err error) {
+	if c, ok := cs.ctx.(*weftCall); ok {
+		if err == io.EOF || err == http2errClosedResponseBody {
+			err = nil
+		}
+		c.WeftStreamEnd(err)
 	}
-	c.WeftStreamEnd(*err)
 }

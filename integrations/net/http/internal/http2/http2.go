@@ -6,6 +6,8 @@
 
 package http2
 
+import "io"
+
 // WeftResponse returns the status that was sent for good, 0 if none, and the
 // number of bytes of the body.
 func (w *responseWriter) WeftResponse() (status int, size int64, known bool) {
@@ -28,15 +30,28 @@ func weftStreamHeaders(rl *clientConnReadLoop, cs **clientStream) {
 	}
 }
 
+// weftStreamEnd is where every stream ends, sooner or later.
+//
 //weft:exit (*clientStream).cleanupWriteRequest
-func weftStreamEnd(cs *clientStream, err *error) {
-	c, ok := cs.ctx.(weftCall)
-	if !ok {
-		return
+func weftStreamEnd(cs *clientStream, err *error) { weftStreamEnded(cs, *err) }
+
+// weftBodyRead is where a program sees the end, and may exit at once.
+//
+//weft:exit (transportResponseBody).Read
+func weftBodyRead(b transportResponseBody, p *[]byte, n *int, err *error) {
+	if *err != nil {
+		weftStreamEnded(b.cs, *err)
 	}
-	if *err == errClosedResponseBody {
-		c.WeftStreamEnd(nil)
-		return
+}
+
+//weft:enter (transportResponseBody).Close
+func weftBodyClose(b transportResponseBody) { weftStreamEnded(b.cs, nil) }
+
+func weftStreamEnded(cs *clientStream, err error) {
+	if c, ok := cs.ctx.(weftCall); ok {
+		if err == io.EOF || err == errClosedResponseBody {
+			err = nil
+		}
+		c.WeftStreamEnd(err)
 	}
-	c.WeftStreamEnd(*err)
 }
