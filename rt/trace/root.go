@@ -109,23 +109,30 @@ func rootBaggage(r uint64) (state, baggage string) {
 	return e.state, e.baggage
 }
 
-// openRoot opens a slot of the calling goroutine's P and returns its handle, in
-// the place it has in a root word; 0 if there is none.
+// openRoot opens a slot, of the calling goroutine's P if it has one to spare, and
+// returns its handle in the place it has in a root word; 0 if there is none.
 func openRoot(extra *rootExtra, now int64) (root uint64) {
-	for tried := false; ; tried = true {
+	var s *slot
+	accept := false
+	for try := 0; s == nil; try++ {
 		p, sh := pinShard()
-		s, root, open := sh.takeSlot(now, numChunks.Load() >= graceChunks)
+		var open bool
+		s, root, open = sh.takeSlot(now, accept || numChunks.Load() >= graceChunks)
 		unpinShard(p, sh)
-		if s != nil {
-			if extra != nil {
-				s.extra.Store(extra)
+		if s == nil {
+			if try == 2 {
+				if s, root = anySlot(); s == nil {
+					return 0
+				}
+				break
 			}
-			return root
-		}
-		if tried || !sh.addSlots(open) {
-			return 0
+			accept = !sh.addSlots(open)
 		}
 	}
+	if extra != nil {
+		s.extra.Store(extra)
+	}
+	return root
 }
 
 // takeSlot opens the next slot of the pinned shard that was closed longer ago
@@ -146,24 +153,57 @@ func (sh *shard) takeSlot(now int64, accept bool) (s *slot, root uint64, open bo
 		if i >= n {
 			i = 0
 		}
+		sh.nextSlot = i + 1
 		c := list[i>>slotBits]
 		s := &c.chunk[i&(1<<slotBits-1)]
 		w := s.word.Load()
 		if w&1 == 0 {
 			if w != 0 && !accept && now-s.closed.Load() <= limits.graceTicks.Load() {
+				sh.nextSlot = i
 				return nil, 0, false
 			}
-			gen := (w>>1 + 1) & genMask
-			if gen == 0 {
-				gen = 1
+			if root = s.open(w, c.base|uint64(i)&(1<<slotBits-1)); root != 0 {
+				return s, root, false
 			}
-			sh.nextSlot = i + 1
-			s.word.Store(gen<<1 | 1)
-			return s, (gen<<indexBits | c.base | uint64(i)&(1<<slotBits-1)) << 8, false
 		}
-		sh.nextSlot = i + 1
 	}
 	return nil, 0, true
+}
+
+// anySlot opens a closed slot of any P, if there is one where it looks.
+func anySlot() (s *slot, root uint64) {
+	from := random()
+	n := uint64(numChunks.Load())
+	for k := range min(n, openProbes) {
+		base := (from + k) % n << slotBits
+		c := chunks[base>>slotBits].Load()
+		for i := range uint64(openProbes) {
+			i = (from>>32 + i) & (1<<slotBits - 1)
+			if w := c[i].word.Load(); w&1 == 0 {
+				if root = c[i].open(w, base|i); root != 0 {
+					return &c[i], root
+				}
+			}
+		}
+	}
+	return nil, 0
+}
+
+// open opens the slot with the number index, which was closed with the word w,
+// and returns its handle in the place it has in a root word; 0 if another P was
+// faster.
+func (s *slot) open(w, index uint64) (root uint64) {
+	gen := (w>>1 + 1) & genMask
+	if gen == 0 {
+		gen = 1
+	}
+	if !s.word.CompareAndSwap(w, gen<<1|1) {
+		return 0
+	}
+	if s.route.Load() != nil { // see SetRoute
+		s.route.Store(nil)
+	}
+	return (gen<<indexBits | index) << 8
 }
 
 // addSlots gives the shard another chunk, unless there are enough: more for

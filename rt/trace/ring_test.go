@@ -1,0 +1,261 @@
+package trace
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// A full ring is seen when a span starts, the whole of a new trace is left out,
+// and what is left out is counted.
+func TestFull(t *testing.T) {
+	use(t, Config{})
+	dropped := func() uint64 { return Count().Dropped[DroppedRingFull] }
+	before := dropped()
+	// All Ps: the goroutine may move.
+	text := strings.Repeat("x", 4096)
+	started, recorded := uint64(0), uint64(0)
+	for dropped() < before+100 {
+		var root Span
+		root.StartRemote("root", KindServer, Context{})
+		started++
+		if root.Recording() {
+			recorded++
+		} else if !root.Context().Sampled {
+			t.Fatal("a trace that is left out here must go on elsewhere")
+		}
+		root.Str(keyA, text)
+		root.End()
+	}
+	var root, child Span
+	p, sh := pinShard()
+	for i := range *shards.Load() { // none has room
+		if sh := (*shards.Load())[i]; sh != nil {
+			sh.limit = min(sh.limit, sh.head.Load())
+		}
+	}
+	unpinShard(p, sh)
+	root.StartRemote("root", KindServer, Context{})
+	started++
+	if root.Recording() {
+		recorded++
+	}
+	child.Start("child", KindInternal)
+	started++
+	if child.Recording() {
+		recorded++
+	}
+	if c := child.Context(); c.Trace != root.Context().Trace || !c.Sampled {
+		t.Errorf("%+v", c)
+	}
+	child.End()
+	root.End()
+	n := uint64(Drain(func(*Record) {}))
+	if lost := dropped() - before; n+lost != started || n > recorded {
+		t.Errorf("%d started, %d recorded, %d drained, %d dropped", started, recorded, n, lost)
+	}
+	if Pending() != 0 {
+		t.Error("something is left")
+	}
+	// And there is room again.
+	root.StartRemote("root", KindServer, Context{})
+	root.End()
+	if n := Drain(func(*Record) {}); n != 1 {
+		t.Errorf("%d records", n)
+	}
+}
+
+// What is recorded by any number of goroutines, on a changing number of Ps, is
+// drained exactly once or counted as dropped. The rings are small enough to wrap
+// around and to be full from time to time.
+func TestDrainOnce(t *testing.T) {
+	old := shards.Load()
+	shards.Store(nil)
+	use(t, Config{RingMemory: 64 << 10 * max(2, runtime.GOMAXPROCS(0))})
+	t.Cleanup(func() { shards.Store(old) })
+
+	const goroutines = 8
+	spans := 20_000
+	if testing.Short() || RaceEnabled {
+		spans = 2_000
+	}
+	text := strings.Repeat("0123456789abcdef", 16)
+	before := Count()
+
+	var made [goroutines]int // by each goroutine
+	seen := make([][]bool, goroutines)
+	for g := range seen {
+		seen[g] = make([]bool, spans*2)
+	}
+	drained := 0
+	check := func(r *Record) {
+		drained++
+		g, i, sum, want := -1, -1, uint64(0), uint64(0)
+		var e Entry
+		for it := r.Entries(); it.Next(&e); {
+			switch e.Key {
+			case keyA:
+				g = int(e.Num)
+			case keyB:
+				i = int(e.Num)
+			case keyC:
+				want = e.Num
+			case keyD:
+				if e.Str != text[:len(e.Str)] {
+					t.Errorf("torn: %q", e.Str)
+				}
+				sum += uint64(len(e.Str))
+			}
+		}
+		if g < 0 || i < 0 || sum != want {
+			t.Errorf("a record that nobody wrote: %d %d %d %d", g, i, sum, want)
+			return
+		}
+		if seen[g][i] {
+			t.Errorf("span %d of %d twice", i, g)
+		}
+		seen[g][i] = true
+	}
+
+	var done atomic.Bool
+	var agent, wg sync.WaitGroup
+	agent.Add(1)
+	go func() {
+		defer agent.Done()
+		for !done.Load() {
+			Drain(check)
+			if Arm() {
+				<-Wakeup()
+			}
+		}
+	}()
+	var changing atomic.Bool
+	changing.Store(true)
+	procs := runtime.GOMAXPROCS(0)
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		for n := 0; changing.Load(); n++ {
+			runtime.GOMAXPROCS(1 + n%(2*procs))
+			runtime.Gosched()
+		}
+		runtime.GOMAXPROCS(procs)
+	}()
+	var workers sync.WaitGroup
+	for g := range goroutines {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			rnd := rand.New(rand.NewPCG(1, uint64(g)))
+			say := func(s *Span) {
+				n := rnd.IntN(len(text))
+				s.Int(keyA, int64(g))
+				s.Int(keyB, int64(made[g]))
+				s.Int(keyC, int64(n))
+				s.Str(keyD, text[:n])
+				made[g]++
+			}
+			for range spans {
+				var root, child Span
+				root.StartRemote("root", KindServer, Context{})
+				say(&root)
+				if rnd.IntN(4) == 0 {
+					runtime.Gosched()
+				}
+				if rnd.IntN(2) == 0 {
+					child.Start("child", KindInternal)
+					say(&child)
+					if rnd.IntN(2) == 0 {
+						child.Detach()
+						root.End()
+					}
+					child.End()
+				}
+				root.End()
+			}
+		}()
+	}
+	workers.Wait()
+	changing.Store(false)
+	wg.Wait()
+	done.Store(true)
+	wakeAgent()
+	agent.Wait()
+	Drain(check)
+
+	after := Count()
+	total, missing := 0, 0
+	for g := range seen {
+		for _, ok := range seen[g][:made[g]] {
+			total++
+			if !ok {
+				missing++
+			}
+		}
+	}
+	lost := int(after.Dropped[DroppedRingFull] + after.Dropped[DroppedNoRing])
+	if missing != lost || drained != total-missing || int(after.Recorded-before.Recorded) != drained {
+		t.Errorf("%d spans: %d drained, %d missing, %d counted as dropped", total, drained, missing, lost)
+	}
+	t.Logf("%d spans, %d dropped, %d KiB in the rings", total, lost, after.Rings>>10)
+	if after.Rings > uint64(configured.ringMemory) {
+		t.Errorf("rings of %d bytes, %d allowed", after.Rings, configured.ringMemory)
+	}
+}
+
+// Memory for rings is taken by size, down to nothing, and never more than allowed.
+func TestRingMemory(t *testing.T) {
+	old := shards.Load()
+	use(t, Config{})
+	t.Cleanup(func() { shards.Store(old) })
+	for _, total := range []int{1, minRing, 3 * minRing, 16 << 20, 1 << 30} {
+		shards.Store(nil)
+		asked := 0
+		Configure(Config{RingMemory: total, Alloc: func(n int) []byte {
+			asked += n
+			if n < minRing || n > maxRing || n&(n-1) != 0 {
+				t.Errorf("a ring of %d bytes", n)
+			}
+			return make([]byte, n)
+		}})
+		for p := range 4 * runtime.GOMAXPROCS(0) {
+			addShard(p)
+		}
+		if asked > total || total >= minRing && asked == 0 || uint64(asked) != Count().Rings {
+			t.Errorf("%d bytes of %d", asked, total)
+		}
+	}
+	shards.Store(nil)
+	Configure(Config{Alloc: func(int) []byte { return nil }})
+	var s Span
+	s.Start("s", KindInternal)
+	s.End()
+	if s.Recording() || Count().Dropped[DroppedNoRing] == 0 {
+		t.Error("a span without a ring is not counted")
+	}
+}
+
+func TestArm(t *testing.T) {
+	use(t, Config{})
+	select {
+	case <-Wakeup():
+	default:
+	}
+	if !Arm() {
+		t.Fatal("records without spans")
+	}
+	var s Span
+	s.Start("s", KindInternal)
+	s.End()
+	<-Wakeup()
+	if Arm() {
+		t.Error("no record, but a span")
+	}
+	if n := Pending(); n <= 0 {
+		t.Errorf("%d bytes pending", n)
+	}
+	Drain(func(*Record) {})
+}
