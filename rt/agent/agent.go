@@ -73,6 +73,7 @@ func begin() {
 	running.Store(a)
 	atEnd(a)
 	trace.Configure(a.traceConfig(0))
+	setSignalDeath(exitWait)
 	unmute := trace.Mute()
 	go a.run()
 	unmute()
@@ -154,7 +155,6 @@ func (a *agent) run() {
 		}
 	}()
 	a.setUp()
-	setSignalDeath(exitWait)
 
 	timer := time.NewTimer(interval)
 	quiet, rated := 0, false
@@ -166,15 +166,19 @@ func (a *agent) run() {
 			die()
 		}
 		a.housekeep(now)
-		if !rated && a.clock.settled() {
-			rated = true
-			trace.Configure(a.traceConfig(int64(1e9 / a.clock.rate())))
+		if !rated {
+			a.clock.update()
+			if a.clock.settled() {
+				rated = true
+				trace.Configure(a.traceConfig(int64(1e9 / a.clock.rate())))
+			}
 		}
 		if quiet++; n > 0 || a.busy() {
 			quiet = 0
 		}
 		if quiet >= resting && rated {
 			quiet = 0
+			timer.Stop()
 			a.park()
 			continue
 		}

@@ -5,17 +5,28 @@ import (
 	"strconv"
 )
 
-// Terminal says how to draw for f: the width and true if it is a terminal that takes colours, else 0 and false. The variables
-// NO_COLOR, TERM and COLUMNS are looked up with getenv.
+// pageWidth is how wide lines are where there is no terminal: in files and in the logs of containers.
+const pageWidth = 160
+
+// Terminal says how to draw for f: how wide, and whether in colours. Colours are for terminals, unless NO_COLOR is set or TERM
+// is dumb; CLICOLOR_FORCE=1 asks for them anywhere. COLUMNS sets the width where the terminal does not. The variables are
+// looked up with getenv.
 func Terminal(f *os.File, getenv func(string) string) (width int, color bool) {
-	width, ok := terminalWidth(f)
-	if !ok {
-		return 0, false
+	width, terminal := terminalWidth(f)
+	if width <= 0 {
+		width, _ = strconv.Atoi(getenv("COLUMNS"))
 	}
 	if width <= 0 {
-		if width, _ = strconv.Atoi(getenv("COLUMNS")); width <= 0 {
+		width = pageWidth
+		if terminal {
 			width = 80
 		}
 	}
-	return width, getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	switch {
+	case getenv("NO_COLOR") != "":
+		return width, false
+	case getenv("CLICOLOR_FORCE") != "" && getenv("CLICOLOR_FORCE") != "0":
+		return width, true
+	}
+	return width, terminal && getenv("TERM") != "dumb"
 }

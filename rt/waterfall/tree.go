@@ -275,14 +275,14 @@ var leading = []string{"http.response.status_code", "http.status_code", "rpc.grp
 	"url.full", "http.url", "url.path", "messaging.destination.name"}
 
 // Attributes with a shorter name.
-var labels = map[string]string{"db.response.returned_rows": "rows", "db.response.affected_rows": "affected", "db.rows_affected": "affected"}
+var labels = map[string]string{"db.response.returned_rows": "rows", "db.response.affected_rows": "affected"}
 
 // Attributes that are not shown: what the name already says, and what matters only in a search. An entry that ends in a dot
 // stands for all that begin with it.
 var quiet = []string{"http.request.", "http.response.", "http.method", "http.route", "http.scheme", "http.target", "http.host", "http.flavor",
-	"network.", "net.", "user_agent.", "client.", "server.", "url.scheme", "url.query", "db.system", "db.system.name", "db.namespace",
+	"http.connection.", "http.aborted", "network.", "net.", "user_agent.", "client.", "server.", "url.scheme", "url.query", "db.system", "db.system.name", "db.namespace",
 	"db.operation.name", "db.collection.name", "db.operation", "db.name", "db.query.summary", "rpc.system", "rpc.service", "rpc.method",
-	"messaging.", "thread.", "code.", "peer.service", "error.type", "otel.", "exception."}
+	"db.client.", "messaging.", "thread.", "code.", "peer.service", "error.", "otel.", "exception."}
 
 // detail is what stands at the end of a span's line.
 func (n *node) detail() string {
@@ -306,12 +306,40 @@ func (n *node) detail() string {
 		}
 		parts = append(parts, label+"="+clean(a.Value))
 	}
-	for _, e := range n.Events {
-		if e.Name != "exception" {
-			parts = append(parts, clean(e.Name)+"@"+duration(max(e.Time-n.Start, 0)))
+	return strings.Join(append(parts, n.phases()...), " ")
+}
+
+// phases are the span's events, short: what started and was done as its duration, other events as the time since the span's
+// start. Those of a client's request that take less than a fiftieth of it are left out, as they explain nothing.
+func (n *node) phases() []string {
+	var out []string
+	for i, e := range n.Events {
+		name, ofRequest := strings.CutPrefix(clean(e.Name), "http.")
+		switch {
+		case e.Name == "exception", ofRequest && (name == "got_conn" || name == "wrote_request"):
+			continue
+		case strings.HasSuffix(name, ".done"):
+			continue // with its start
 		}
+		took, isPhase := e.Time-n.Start, false
+		if phase, ok := strings.CutSuffix(name, ".start"); ok {
+			for _, d := range n.Events[i+1:] {
+				if strings.HasPrefix(d.Name, strings.TrimSuffix(e.Name, "start")) && strings.HasSuffix(d.Name, ".done") {
+					name, took, isPhase = phase, d.Time-e.Time, true
+					break
+				}
+			}
+		}
+		if ofRequest && took < (n.End-n.Start)/50 {
+			continue
+		}
+		sep := "@"
+		if isPhase || ofRequest {
+			sep = " "
+		}
+		out = append(out, strings.ReplaceAll(name, "_", " ")+sep+duration(max(took, 0)))
 	}
-	return strings.Join(parts, " ")
+	return out
 }
 
 func isQuiet(key string) bool {
@@ -329,6 +357,9 @@ func (n *node) failure() string {
 		return ""
 	}
 	typ, msg := attr(n.Attrs, "error.type"), n.Message
+	if msg == "" {
+		msg = attr(n.Attrs, "error.message")
+	}
 	for _, e := range n.Events {
 		if e.Name == "exception" {
 			typ, msg = attr(e.Attrs, "exception.type"), attr(e.Attrs, "exception.message")

@@ -39,7 +39,7 @@ var shop = []Span{
 	sp(4, 3, "stock", "SELECT item", 4, 9.5, kind(Client), with("db.system.name", "sqlite"), with("db.query.text", "SELECT id, name, price FROM item WHERE id = ?"), with("db.response.returned_rows", "1")),
 	sp(3, 2, "stock", "GET /stock/{id}", 3, 12.1, kind(Server), remote, with("http.response.status_code", "200"), with("url.path", "/stock/7")),
 	sp(1, 0, "gateway", "GET /order/{id}", 0, 45.2, kind(Server), with("http.request.method", "GET"), with("http.response.status_code", "500"), failed("")),
-	sp(2, 1, "gateway", "GET", 2, 14, kind(Client), with("http.response.status_code", "200"), with("url.full", "http://stock/stock/7"), event("dns", 2.1), event("connect", 2.4)),
+	sp(2, 1, "gateway", "GET", 2, 14, kind(Client), with("http.response.status_code", "200"), with("url.full", "http://stock/stock/7"), event("http.dns.start", 2), event("http.dns.done", 2.1), event("http.connect.start", 2.1), event("http.connect.done", 4.5), event("http.got_conn", 4.5), event("http.wrote_request", 4.6), event("http.first_byte", 13.5), event("http.tls.start", 14), event("retry_now", 4)),
 	sp(5, 1, "gateway", "price", 14.5, 15, with("basket.size", "3")),
 	sp(6, 1, "gateway", "INSERT orders", 20, 40, kind(Client), with("db.query.text", "INSERT INTO orders VALUES (?, ?)"), with("error.type", "*sqlite.Error"), failed("UNIQUE constraint failed: orders.id")),
 	sp(7, 6, "gateway", "wait for connection", 20, 20.5),
@@ -165,6 +165,28 @@ func TestWidth(t *testing.T) {
 	}{{"abcdef", 4, "abc…"}, {"订单服务", 4, "订…"}, {"订单服务", 5, "订单…"}, {"ab", 2, "ab"}, {"ab", 0, ""}, {"ab", 1, "…"}} {
 		if got := fit(c.s, c.w); got != c.want {
 			t.Errorf("fit(%q, %d) = %q, want %q", c.s, c.w, got, c.want)
+		}
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, c := range []struct {
+		env   map[string]string
+		width int
+		color bool
+	}{
+		{nil, 160, false},
+		{map[string]string{"COLUMNS": "99", "CLICOLOR_FORCE": "1"}, 99, true},
+		{map[string]string{"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, 160, false},
+		{map[string]string{"CLICOLOR_FORCE": "0", "COLUMNS": "x"}, 160, false},
+	} {
+		if w, color := Terminal(f, func(n string) string { return c.env[n] }); w != c.width || color != c.color {
+			t.Errorf("%v: %d, %v", c.env, w, color)
 		}
 	}
 }
