@@ -225,7 +225,7 @@ func (f *figures) measure(v *variant, l load, cores, script string) error {
 	p := toolchain.Process(cmd.Process.Pid)
 
 	// What the program does before it serves makes spans too (it fills its database): they are not counted below.
-	before := s.Settle(700*time.Millisecond, 5*time.Second)
+	before := s.Settle(1500*time.Millisecond, 10*time.Second)
 	idle, _, err := p.RSS()
 	if err != nil {
 		return err
@@ -302,7 +302,7 @@ func (f *figures) look(s *sink.Sink, url string, l load) error {
 	if err != nil || r.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s: %s (%v)", l.path, r.Status, body, err)
 	}
-	s.Settle(700*time.Millisecond, 5*time.Second)
+	s.Settle(1500*time.Millisecond, 10*time.Second)
 	spans := s.Kept()
 	f.tree = nil
 	var under func(parent, indent string)
@@ -320,6 +320,9 @@ func (f *figures) look(s *sink.Sink, url string, l load) error {
 		traces[sp.Trace] = true
 	}
 	f.whole = len(traces) == 1 && len(f.tree) == int(l.spans) && len(spans) == len(f.tree)
+	if len(f.tree) > 12 {
+		f.tree = append(f.tree[:12], "…")
+	}
 	f.tree = append(f.tree, fmt.Sprintf("(%d spans in %d traces)", len(spans), len(traces)))
 	return nil
 }
