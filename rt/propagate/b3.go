@@ -62,12 +62,12 @@ func extractB3(h map[string][]string, t *trace.Context) bool {
 }
 
 func injectB3(c *trace.Context, h map[string][]string) {
-	var a [64]byte
-	b := c.Trace.AppendHex(a[:0])
-	b = append(b, '-')
-	b = trace.AppendHex(b, c.Span)
-	b = append(b, '-', b3State(c)[0])
-	put(h, "B3", b)
+	v := new(header)
+	v.id(0, c.Trace)
+	v.text[32] = '-'
+	v.hex(33, c.Span)
+	v.text[49], v.text[50] = '-', b3State(c)[0]
+	v.put(h, "B3", 51)
 }
 
 func b3State(c *trace.Context) string {
@@ -91,11 +91,19 @@ func extractB3Multi(h map[string][]string, t *trace.Context) bool {
 }
 
 func injectB3Multi(c *trace.Context, h map[string][]string) {
-	var a [32]byte
-	put(h, "X-B3-Traceid", c.Trace.AppendHex(a[:0]))
-	put(h, "X-B3-Spanid", trace.AppendHex(a[:0], c.Span))
+	injectIDs(c, h, "X-B3-Traceid", "X-B3-Spanid")
 	putString(h, "X-B3-Sampled", b3State(c))
 	// They would say something about the context that is replaced.
 	delete(h, "X-B3-Parentspanid")
 	delete(h, "X-B3-Flags")
+}
+
+// injectIDs sets one header to the trace id and another to the span id.
+func injectIDs(c *trace.Context, h map[string][]string, traceKey, spanKey string) {
+	v := new(header)
+	v.id(0, c.Trace)
+	v.put(h, traceKey, 32)
+	v = new(header)
+	v.hex(0, c.Span)
+	v.put(h, spanKey, 16)
 }

@@ -45,12 +45,16 @@ func extractDatadog(h map[string][]string, t *trace.Context) bool {
 }
 
 func injectDatadog(c *trace.Context, h map[string][]string) {
-	var a [64]byte
-	put(h, "X-Datadog-Trace-Id", appendDecimal(a[:0], c.Trace.Lo))
-	put(h, "X-Datadog-Parent-Id", appendDecimal(a[:0], c.Span))
+	v := new(header)
+	v.put(h, "X-Datadog-Trace-Id", v.decimal(c.Trace.Lo))
+	v = new(header)
+	v.put(h, "X-Datadog-Parent-Id", v.decimal(c.Span))
 	putString(h, "X-Datadog-Sampling-Priority", b3State(c))
 	if c.Trace.Hi != 0 {
-		put(h, "X-Datadog-Tags", trace.AppendHex(append(a[:0], datadogHigh...), c.Trace.Hi))
+		v = new(header)
+		copy(v.text[:], datadogHigh)
+		v.hex(len(datadogHigh), c.Trace.Hi)
+		v.put(h, "X-Datadog-Tags", len(datadogHigh)+16)
 	} else {
 		delete(h, "X-Datadog-Tags")
 	}

@@ -1,10 +1,5 @@
 package propagate
 
-import "unsafe"
-
-// bytesString is b as a string, without a copy: b must not change any more.
-func bytesString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
 // hexDigit is the value of each hexadecimal digit, plus upperCase for those in
 // upper case, and notHex for other bytes.
 var hexDigit = func() (t [256]byte) {
@@ -79,15 +74,15 @@ func decimal(s string) (v uint64, ok bool) {
 	return v, true
 }
 
-// appendDecimal appends v in base 10.
-func appendDecimal(b []byte, v uint64) []byte {
-	var t [20]byte
-	i := len(t)
-	for {
-		i--
-		t[i] = byte('0' + v%10)
-		if v /= 10; v == 0 {
-			return append(b, t[i:]...)
-		}
+// decimal writes x in base 10 and returns the number of digits.
+func (v *header) decimal(x uint64) int {
+	n := 1
+	for y := x; y >= 10; y /= 10 {
+		n++
 	}
+	for i := n - 1; i >= 0; i-- {
+		v.text[i] = byte('0' + x%10)
+		x /= 10
+	}
+	return n
 }

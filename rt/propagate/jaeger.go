@@ -43,12 +43,13 @@ func jaegerField(s string) (field, rest string, ok bool) {
 }
 
 func injectJaeger(c *trace.Context, h map[string][]string) {
-	var a [64]byte
-	b := c.Trace.AppendHex(a[:0])
-	b = append(b, ':')
-	b = trace.AppendHex(b, c.Span)
-	b = append(b, ':', '0', ':', b3State(c)[0])
-	put(h, "Uber-Trace-Id", b)
+	v := new(header)
+	v.id(0, c.Trace)
+	v.text[32] = ':'
+	v.hex(33, c.Span)
+	copy(v.text[49:], ":0:")
+	v.text[52] = b3State(c)[0]
+	v.put(h, "Uber-Trace-Id", 53)
 	if c.Baggage != "" {
 		eachMember(c.Baggage, func(key, value string) {
 			if k := jaegerBaggageKey(key); h[k] == nil {

@@ -22,6 +22,7 @@ package propagate
 import (
 	"strings"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/weft-trace/weft/rt/trace"
 )
@@ -224,21 +225,31 @@ func trim(s string) string {
 	return s
 }
 
-// put sets a header to one value. The two live in one allocation.
-func put(h map[string][]string, key string, value []byte) {
-	var v *[1]string
-	if len(value) <= 64 {
-		x := new(struct {
-			value [1]string
-			text  [64]byte
-		})
-		n := copy(x.text[:], value)
-		x.value[0] = bytesString(x.text[:n])
-		v = &x.value
-	} else {
-		v = &[1]string{string(value)}
+// A header is one value of a header and its text, in one allocation.
+type header struct {
+	value [1]string
+	text  [64]byte
+}
+
+// put sets a header to the first n bytes of v.text, which must not change any
+// more.
+func (v *header) put(h map[string][]string, key string, n int) {
+	v.value[0] = unsafe.String(&v.text[0], n)
+	h[key] = v.value[:]
+}
+
+// hex writes the 16 hexadecimal digits of x at v.text[at].
+func (v *header) hex(at int, x uint64) {
+	t := v.text[at : at+16]
+	for i := range t {
+		t[i] = "0123456789abcdef"[x>>(60-4*i)&15]
 	}
-	h[key] = v[:]
+}
+
+// id writes the 32 hexadecimal digits of x at v.text[at].
+func (v *header) id(at int, x trace.ID) {
+	v.hex(at, x.Hi)
+	v.hex(at+16, x.Lo)
 }
 
 func putString(h map[string][]string, key, value string) { h[key] = []string{value} }

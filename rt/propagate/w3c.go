@@ -39,11 +39,12 @@ func extractW3C(h map[string][]string, c *trace.Context) bool {
 }
 
 func injectW3C(c *trace.Context, h map[string][]string) {
-	var a [55]byte
-	b := append(a[:0], "00-"...)
-	b = c.Trace.AppendHex(b)
-	b = append(b, '-')
-	b = trace.AppendHex(b, c.Span)
+	v := new(header)
+	copy(v.text[:], "00-")
+	v.id(3, c.Trace)
+	v.text[35] = '-'
+	v.hex(36, c.Span)
+	v.text[52], v.text[53] = '-', '0'
 	flags := byte('0')
 	if c.Sampled {
 		flags |= flagSampled
@@ -51,8 +52,8 @@ func injectW3C(c *trace.Context, h map[string][]string) {
 	if c.Random {
 		flags |= flagRandom
 	}
-	b = append(b, '-', '0', flags)
-	put(h, "Traceparent", b)
+	v.text[54] = flags
+	v.put(h, "Traceparent", 55)
 	if c.State != "" {
 		putString(h, "Tracestate", c.State)
 	} else {

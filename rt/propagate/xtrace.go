@@ -43,7 +43,5 @@ func uuid(s string) (hi, lo uint64, ok bool) {
 }
 
 func injectXTrace(c *trace.Context, h map[string][]string) {
-	var a [32]byte
-	put(h, "X-Trace-Id", c.Trace.AppendHex(a[:0]))
-	put(h, "X-Span-Id", trace.AppendHex(a[:0], c.Span))
+	injectIDs(c, h, "X-Trace-Id", "X-Span-Id")
 }

@@ -120,7 +120,7 @@ func (s *Span) startChild(name string, kind Kind) {
 	if sl == nil || sl.word.Load() != open {
 		// Not in a trace, or its local root has ended.
 		if g.Span == 0 || r&flagMuted != 0 {
-			s.startRoot(name, kind, &Context{}, link{})
+			s.startRoot(name, kind, &noParent, link{})
 			return
 		}
 		if rootEnded(sl, open, r) == rootPast && r&flagOwn == 0 {
@@ -129,7 +129,7 @@ func (s *Span) startChild(name string, kind Kind) {
 				l = link{ID{g.TraceHi, g.TraceLo}, g.Span}
 			}
 			*g = gctx{}
-			s.startRoot(name, kind, &Context{}, l)
+			s.startRoot(name, kind, &noParent, l)
 			return
 		}
 		heir = true
@@ -162,6 +162,9 @@ func (s *Span) startChild(name string, kind Kind) {
 	*g = s.ctx
 	b.start = ticks()
 }
+
+// noParent is the parent of new traces.
+var noParent Context
 
 // startRoot opens a local root.
 func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
