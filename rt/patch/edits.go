@@ -29,6 +29,10 @@ var files = []file{
 			old: "		newg.bubble = callergp.bubble\n",
 			new: "		newg.bubble = callergp.bubble; weftInherit(newg, callergp)\n",
 		},
+		{ // the race detector sees weft/trace use the g, which another goroutine had before
+			old: "		newg.raceignore = 0\n",
+			new: "		newg.raceignore = 0; racemalloc(unsafe.Pointer(&newg.weft), unsafe.Sizeof(WeftContext{}))\n",
+		},
 		// A held signal: its deadline, and a program that comes to its own end first.
 		{
 			old: "		usleep(delay)\n\n		// sysmon should not enter deep sleep",

@@ -50,6 +50,7 @@ func (c *hchan) weftCarrier() bool {
 // the value when the channel is buffered.
 func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 	if !c.weftCarrier() {
+		to.weftForgo(c)
 		return
 	}
 	x := from.weft.sent()
@@ -64,7 +65,7 @@ func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 		c.weft = weftSeen
 	}
 	if c.weft == weftSeen {
-		to.weftAdopt(&x)
+		to.weftAdopt(c, &x)
 	}
 }
 
@@ -116,6 +117,7 @@ func (c *hchan) weftPut(from *g, v unsafe.Pointer, queued uint) {
 // head of the buffer.
 func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 	if !c.weftCarrier() {
+		to.weftForgo(c)
 		return
 	}
 	tag := c.weftTag(v)
@@ -124,7 +126,7 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 		if !x.none() && c.weftReturns(to, tag, &x) {
 			return
 		}
-		to.weftAdopt(&x)
+		to.weftAdopt(c, &x)
 	}
 	to.weftRemember(tag)
 }

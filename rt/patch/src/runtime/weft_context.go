@@ -2,6 +2,8 @@
 
 package runtime
 
+import "unsafe"
+
 // The context of a goroutine: where it is kept, and how it goes from one
 // goroutine to the next. See docs/design/context.md in weft's source.
 //
@@ -33,9 +35,9 @@ const (
 type weftState struct {
 	WeftContext
 
-	// home is the span that the goroutine was born in. It lets an adoption of the
-	// same trace end by going back instead of by forgetting.
-	home uint64
+	// from is the address of the channel that an adopted context came from. It keeps
+	// nothing alive.
+	from uint64
 
 	// tags say which values this goroutine last took out of, or put into, which
 	// buffered channels. See hchan.weftRecycles.
@@ -63,7 +65,7 @@ func (x *WeftContext) passedOn() WeftContext {
 // from which profiler labels are taken: when a timer's function starts a
 // goroutine, mp.curg is whoever happened to be running.
 func weftInherit(newg, callergp *g) {
-	newg.weft = weftState{WeftContext: callergp.weft.passedOn(), home: callergp.weft.Span}
+	newg.weft = weftState{WeftContext: callergp.weft.passedOn()}
 }
 
 // weftDiffer reports whether a and b are in different spans.
@@ -79,38 +81,36 @@ func weftResume(co, caller *g) {
 	}
 }
 
-// weftAdopt gives gp, which is running or parked on a locked channel, the
-// context x that came with a value, none included.
-func (gp *g) weftAdopt(x *WeftContext) {
+// weftAdopt gives gp, which is running or parked, the context x that came with a
+// value from channel c, none included.
+//
+// A goroutine stays in the span that it was born in when a value comes from the
+// same trace: so it is still there when it is done with collecting results.
+func (gp *g) weftAdopt(c *hchan, x *WeftContext) {
 	w := &gp.weft
-	if w.Root&(WeftOwn|WeftMuted) != 0 {
-		return
+	switch {
+	case w.Root&(WeftOwn|WeftMuted) != 0:
+	case x.none():
+		w.WeftContext = WeftContext{}
+	case w.Root&WeftAdopted == 0 && w.TraceLo == x.TraceLo && w.TraceHi == x.TraceHi:
+	default:
+		w.WeftContext = *x
+		w.Root |= WeftAdopted
+		w.from = uint64(uintptr(unsafe.Pointer(c)))
 	}
-	if x.none() {
-		w.WeftContext, w.home = WeftContext{}, 0
-		return
-	}
-	if w.TraceLo != x.TraceLo || w.TraceHi != x.TraceHi || (w.Root^x.Root)>>8 != 0 {
-		w.home = 0
-	}
-	w.WeftContext = *x
-	w.Root |= WeftAdopted
 }
 
-// WeftLoopEnd ends the adoption that receives in a loop brought about: the
-// goroutine goes back to the span it was born in if that is of the same trace,
-// else to no context. It does nothing when nothing was adopted.
+// weftForgo ends what gp has adopted from c, which carries nothing any more.
+func (gp *g) weftForgo(c *hchan) {
+	if w := &gp.weft; w.Root&WeftAdopted != 0 && w.from == uint64(uintptr(unsafe.Pointer(c))) {
+		w.WeftContext = WeftContext{}
+	}
+}
+
+// WeftLoopEnd ends the adoption that receives in a loop brought about. It does
+// nothing when nothing was adopted.
 func WeftLoopEnd() {
 	if w := &getg().weft; w.Root&WeftAdopted != 0 {
-		w.loopEnd()
-	}
-}
-
-func (w *weftState) loopEnd() {
-	if w.home == 0 {
 		w.WeftContext = WeftContext{}
-		return
 	}
-	w.Span = w.home
-	w.Root &^= WeftAdopted
 }

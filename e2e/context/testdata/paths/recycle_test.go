@@ -1,0 +1,353 @@
+package paths
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// A pool of workers in the requests 1 to n: each task says which request it
+// belongs to and is compared with what its worker finds.
+type tasks struct {
+	mu           sync.Mutex
+	right, wrong int
+	none         int
+}
+
+func (k *tasks) check(want uint64) {
+	got := current()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch got {
+	case want:
+		k.right++
+	case 0:
+		k.none++
+	default:
+		k.wrong++
+	}
+}
+
+func (k *tasks) report(t *testing.T, total int) {
+	t.Helper()
+	if k.right != total {
+		t.Errorf("%d right, %d wrong, %d without a request; want %d right", k.right, k.wrong, k.none, total)
+	}
+}
+
+// TestFreeList: handlers that take a buffer from a list and put it back are not
+// thereby in the request that had the buffer before, nor are their children.
+func TestFreeList(t *testing.T) {
+	type buffer []byte
+	for _, prefilled := range []bool{true, false} {
+		t.Run(fmt.Sprint("prefilled=", prefilled), func(t *testing.T) {
+			free := make(chan buffer, 8)
+			if prefilled {
+				for range cap(free) {
+					free <- make(buffer, 10)
+				}
+			}
+			const total = 2000
+			var k tasks
+			work := make(chan uint64)
+			var workers sync.WaitGroup
+			for range 4 {
+				workers.Go(func() {
+					for n := range work {
+						k.check(n)
+						var b buffer
+						select {
+						case b = <-free:
+						default:
+							b = make(buffer, 10)
+						}
+						b[0]++
+						k.check(n) // still
+						select {
+						case free <- b:
+						default:
+						}
+					}
+				})
+			}
+			as(1, func() {
+				for n := uint64(1); n <= total; n++ {
+					own(n)
+					work <- n
+				}
+			})
+			close(work)
+			workers.Wait()
+			if !prefilled {
+				// A list that fills up lazily looks like a queue until the first buffer
+				// comes back from somebody who had taken it from there.
+				if k.wrong > 2*cap(free)+8 {
+					t.Errorf("%d of %d wrong", k.wrong, 2*total)
+				}
+				return
+			}
+			k.report(t, 2*total)
+		})
+	}
+}
+
+// TestFreeListWaiting covers the direct path: somebody waits for a buffer, and
+// gets it from the hands of whoever gives it back.
+func TestFreeListWaiting(t *testing.T) {
+	free := make(chan *int, 1)
+	free <- new(int)
+	const total = 2000
+	var k tasks
+	work := make(chan uint64)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for n := range work {
+				b := <-free
+				runtime.Gosched()
+				k.check(n)
+				free <- b
+			}
+		})
+	}
+	as(1, func() {
+		for n := uint64(1); n <= total; n++ {
+			own(n)
+			work <- n
+		}
+	})
+	close(work)
+	workers.Wait()
+	k.report(t, total)
+}
+
+// TestSemaphore: a channel of tokens, none of which is anybody's own.
+func TestSemaphore(t *testing.T) {
+	testSemaphore(t, true)
+	testSemaphore(t, 7)
+	testSemaphore(t, struct{}{})
+}
+
+func testSemaphore[T any](t *testing.T, token T) {
+	t.Run(fmt.Sprintf("%T", token), func(t *testing.T) {
+		sem := make(chan T, 3)
+		const total = 1000
+		var k tasks
+		var wg sync.WaitGroup
+		for n := uint64(1); n <= total; n++ {
+			as(n, func() {
+				wg.Go(func() {
+					sem <- token
+					runtime.Gosched()
+					<-sem
+					k.check(n)
+				})
+			})
+		}
+		wg.Wait()
+		// The first tokens that go round may mislead.
+		if k.right < total-10 {
+			t.Errorf("%d right, %d wrong, %d without of %d", k.right, k.wrong, k.none, total)
+		}
+	})
+}
+
+// TestLimit is the way of golang.org/x/sync/errgroup: as many goroutines as there
+// are tokens, started from several requests.
+func TestLimit(t *testing.T) {
+	const each = 500
+	var k tasks
+	var requests sync.WaitGroup
+	sem := make(chan struct{}, 4)
+	for r := uint64(1); r <= 4; r++ {
+		requests.Go(func() {
+			own(r)
+			var group sync.WaitGroup
+			for range each {
+				sem <- struct{}{}
+				group.Go(func() {
+					k.check(r)
+					<-sem
+					k.check(r)
+				})
+			}
+			group.Wait()
+		})
+	}
+	requests.Wait()
+	k.report(t, 2*4*each)
+}
+
+// TestPoolSubmit is the way of ants and similar pools: a list of idle workers,
+// each with a channel of its own, from which the submitter takes one.
+func TestPoolSubmit(t *testing.T) {
+	type idle struct{ task chan func() }
+	var mu sync.Mutex
+	var free []*idle
+	var k tasks
+	var done sync.WaitGroup
+	submit := func(f func()) {
+		mu.Lock()
+		var w *idle
+		if n := len(free); n > 0 {
+			w, free = free[n-1], free[:n-1]
+		}
+		mu.Unlock()
+		if w == nil {
+			w = &idle{make(chan func(), 1)}
+			go func() {
+				for f := range w.task {
+					f()
+					mu.Lock()
+					free = append(free, w)
+					mu.Unlock()
+				}
+			}()
+		}
+		w.task <- f
+	}
+	const total = 2000
+	done.Add(total)
+	for n := uint64(1); n <= total; n++ {
+		as(n, func() {
+			submit(func() {
+				defer done.Done()
+				k.check(n)
+			})
+		})
+	}
+	done.Wait()
+	k.report(t, total)
+}
+
+// TestFanIn: many producers, one consumer, which is with each value where that
+// comes from.
+func TestFanIn(t *testing.T) {
+	for _, cap := range []int{0, 1, 16, 200} {
+		const total = 1000
+		in := make([]chan uint64, 4)
+		out := make(chan uint64, cap)
+		var forward, consumer sync.WaitGroup
+		for i := range in {
+			in[i] = make(chan uint64, cap)
+			forward.Go(func() {
+				for v := range in[i] {
+					out <- v
+				}
+			})
+		}
+		var k tasks
+		consumer.Go(func() {
+			for v := range out {
+				k.check(v)
+			}
+		})
+		as(1, func() {
+			for n := uint64(1); n <= total; n++ {
+				own(n)
+				in[n%4] <- n
+			}
+		})
+		for _, c := range in {
+			close(c)
+		}
+		forward.Wait()
+		close(out)
+		consumer.Wait()
+		k.report(t, total)
+	}
+}
+
+// TestCollector: an adoption ends with the next value, with WeftLoopEnd, which
+// the weaver puts after loops that receive, and never reaches further.
+func TestCollector(t *testing.T) {
+	b, results := newBox(), make(chan int, 3)
+	for n := uint64(1); n <= 3; n++ {
+		as(n, func() { results <- 1 })
+	}
+	go func() {
+		for range 3 {
+			<-results
+		}
+		b.here()
+		runtime.WeftLoopEnd()
+		b.here()
+		go b.here()
+	}()
+	b.want(t, 3)
+	b.want(t, 0)
+	b.want(t, 0)
+
+	// A loop that adopted nothing loses nothing.
+	as(4, func() {
+		runtime.WeftLoopEnd()
+		b.here()
+		go func() {
+			runtime.WeftLoopEnd()
+			b.here()
+		}()
+	})
+	b.want(t, 4)
+	b.want(t, 4)
+}
+
+// TestCollectorInside: a goroutine of a request that collects results of the same
+// request stays in it, in the span that it was born in.
+func TestCollectorInside(t *testing.T) {
+	b, results := newBox(), make(chan int)
+	as(1, func() {
+		go func() {
+			<-results
+			b.put(runtime.WeftG().Span)
+			runtime.WeftLoopEnd()
+			b.here()
+			<-results // of another request
+			runtime.WeftLoopEnd()
+			b.here()
+		}()
+		runtime.WeftG().Span = 77 // a child of span 1
+		results <- 1
+		b.want(t, 1)
+		b.want(t, 1)
+	})
+	as(2, func() { results <- 1 })
+	b.want(t, 0)
+}
+
+// TestRetry shows what is not covered: a worker that puts a failed task back
+// where it has taken it from makes its queue look like a free list. The tasks
+// then have no request; never a wrong one.
+func TestRetry(t *testing.T) {
+	type task struct {
+		request uint64
+		failed  bool
+	}
+	queue := make(chan *task, 10)
+	var k tasks
+	var done, workers sync.WaitGroup
+	const total = 500
+	done.Add(total)
+	for range 2 {
+		workers.Go(func() {
+			for w := range queue {
+				k.check(w.request)
+				if w.request%100 == 0 && !w.failed {
+					w.failed = true
+					queue <- w
+					continue
+				}
+				done.Done()
+			}
+		})
+	}
+	for n := uint64(1); n <= total; n++ {
+		as(n, func() { queue <- &task{request: n} })
+	}
+	done.Wait()
+	close(queue)
+	workers.Wait()
+	if k.wrong != 0 {
+		t.Errorf("%d wrong, %d right, %d without", k.wrong, k.right, k.none)
+	}
+}
