@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,13 +21,15 @@ type Integration struct {
 	Target string // import path of the package
 	Origin string // where the folder comes from, for messages
 	Rules  []*Rule
+	dir    string // the folder on the disk, "" for weft's own
 	files  []adviceFile
 }
 
 type adviceFile struct {
-	name string
-	src  []byte
-	when string // the file's own "//weft:when"
+	name   string
+	src    []byte
+	when   string         // the file's own "//weft:when"
+	clause token.Position // of the word package
 }
 
 // A Rule is one directive: what is woven where.
@@ -56,13 +59,13 @@ type param struct {
 
 // builtin reads weft's own integrations.
 func builtin() ([]*Integration, error) {
-	return readIntegrations(integrations.Files, "weft/integrations")
+	return readIntegrations(integrations.Files, "weft/integrations", "")
 }
 
 // readIntegrations reads the folders of fsys that hold Go files. The target of
 // a folder is its path, unless a "//weft:target" above a package clause in it
-// says otherwise.
-func readIntegrations(fsys fs.FS, origin string) ([]*Integration, error) {
+// says otherwise. root is where fsys lies on the disk, "" for nowhere.
+func readIntegrations(fsys fs.FS, origin, root string) ([]*Integration, error) {
 	folders := map[string]*Integration{}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -85,6 +88,9 @@ func readIntegrations(fsys fs.FS, origin string) ([]*Integration, error) {
 		in := folders[dir]
 		if in == nil {
 			in = &Integration{Target: dir, Origin: path.Join(origin, dir)}
+			if root != "" {
+				in.dir = filepath.Join(root, filepath.FromSlash(dir))
+			}
 			folders[dir] = in
 		}
 		return in.add(path.Base(name), src)
@@ -112,7 +118,7 @@ func (in *Integration) add(name string, src []byte) error {
 	if err != nil {
 		return fmt.Errorf("read advice: %w", err)
 	}
-	af := adviceFile{name: name, src: src}
+	af := adviceFile{name: name, src: src, clause: fset.PositionFor(f.Package, false)}
 	for _, g := range f.Comments {
 		if g.Pos() > f.Package {
 			break

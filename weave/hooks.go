@@ -86,7 +86,7 @@ func (w *weaving) hooks() ([]*Integration, error) {
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("read the hooks of weft.yaml: %w", err)
 		}
-		ins, err := readIntegrations(os.DirFS(dir), h)
+		ins, err := readIntegrations(os.DirFS(dir), h, dir)
 		if err != nil {
 			return nil, err
 		}

@@ -127,7 +127,13 @@ func (w *weaving) integrateOne(in *Integration) error {
 		for w.exists(path) {
 			path = filepath.Join(dir, "weft_"+filepath.Base(path))
 		}
-		if err := w.lay(path, nil, f.src, "advice for "+in.Target); err != nil {
+		src := f.src
+		if in.dir != "" && !w.trimpath {
+			// Messages and stack traces name the user's file.
+			line := fmt.Sprintf("/*line %s:%d:%d*/", filepath.Join(in.dir, f.name), f.clause.Line, f.clause.Column)
+			src = slices.Insert(slices.Clone(src), f.clause.Offset, []byte(line)...)
+		}
+		if err := w.lay(path, nil, src, "advice for "+in.Target); err != nil {
 			return err
 		}
 	}

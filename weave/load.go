@@ -70,12 +70,6 @@ func load(t *Toolchain, dir string, flags, patterns []string, tests bool) ([]*Pa
 // isTest reports whether p is a test variant or a generated test main.
 func (p *Package) isTest() bool { return p.ForTest != "" || strings.HasSuffix(p.ImportPath, ".test") }
 
-// path returns the import path without the mark of a test variant.
-func (p *Package) path() string {
-	path, _, _ := strings.Cut(p.ImportPath, " ")
-	return path
-}
-
 // own reports whether p is the user's own code: in a main module, a module of
 // the workspace, or outside any module.
 func (p *Package) own() bool {
