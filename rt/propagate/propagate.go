@@ -210,7 +210,7 @@ func joined(h map[string][]string, key string) string {
 	case 1:
 		return trim(v[0])
 	default:
-		return strings.Join(v, ",")
+		return trim(strings.Join(v, ","))
 	}
 }
 
@@ -240,10 +240,7 @@ func (v *header) put(h map[string][]string, key string, n int) {
 
 // hex writes the 16 hexadecimal digits of x at v.text[at].
 func (v *header) hex(at int, x uint64) {
-	t := v.text[at : at+16]
-	for i := range t {
-		t[i] = "0123456789abcdef"[x>>(60-4*i)&15]
-	}
+	trace.PutHex((*[16]byte)(v.text[at:at+16]), x)
 }
 
 // id writes the 32 hexadecimal digits of x at v.text[at].

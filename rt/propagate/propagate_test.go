@@ -345,6 +345,7 @@ func FuzzExtract(f *testing.F) {
 	f.Add(uint8(2), idText, spText, "1", "1")
 	f.Add(uint8(3), idText+":"+spText+"%3A0:1", "x y", "z;,", "")
 	f.Add(uint8(4), "18446744073709551615", "12", "-1", "a=b,_dd.p.tid=4bf92f3577b34da6")
+	f.Add(uint8(5), spText, spText, " ", "0")
 	f.Add(uint8(5), "4BF92F35-77B3-4DA6-A3CE-929D0E0E4736", spText, "", "")
 	f.Fuzz(func(t *testing.T, format uint8, a, b, c, d string) {
 		format %= 6

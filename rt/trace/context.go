@@ -1,12 +1,12 @@
 package trace
 
+import "unsafe"
+
 // An ID is a trace id: 16 bytes as two big-endian halves. The zero ID is invalid.
 type ID struct{ Hi, Lo uint64 }
 
 // IsZero reports whether id is the invalid id of no trace.
 func (id ID) IsZero() bool { return id.Hi|id.Lo == 0 }
-
-const hexDigits = "0123456789abcdef"
 
 // AppendHex appends the 32 lower-case hexadecimal digits of id to b.
 func (id ID) AppendHex(b []byte) []byte { return AppendHex(AppendHex(b, id.Hi), id.Lo) }
@@ -20,10 +20,26 @@ func (id ID) String() string {
 // AppendHex appends the 16 lower-case hexadecimal digits of a span id, or of one
 // half of a trace id, to b.
 func AppendHex(b []byte, v uint64) []byte {
-	for s := 60; s >= 0; s -= 4 {
-		b = append(b, hexDigits[v>>s&15])
-	}
-	return b
+	var t [16]byte
+	PutHex(&t, v)
+	return append(b, t[:]...)
+}
+
+// PutHex writes the 16 lower-case hexadecimal digits of v.
+func PutHex(t *[16]byte, v uint64) {
+	put64(unsafe.Pointer(&t[0]), hex8(uint32(v>>32)))
+	put64(unsafe.Pointer(&t[8]), hex8(uint32(v)))
+}
+
+// hex8 is the eight lower-case hexadecimal digits of v, the first one in the
+// lowest byte.
+func hex8(v uint32) uint64 {
+	x := uint64(v)
+	x = x>>16 | x&0xffff<<32 // each step exchanges, and sets apart, halves
+	x = x>>8&0x000000ff000000ff | x&0x000000ff000000ff<<16
+	x = x>>4&0x000f000f000f000f | x&0x000f000f000f000f<<8
+	letter := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
+	return x + 0x3030303030303030 + letter*('a'-'9'-1)
 }
 
 // A Context names a span of this or of another process: what is sent out with a

@@ -172,7 +172,7 @@ func cut(v string, n int) string {
 	if len(v) <= n {
 		return v
 	}
-	for i := n; i+4 > n; i-- {
+	for i := n; i >= 0 && i+4 > n; i-- {
 		if v[i]&0xc0 != 0x80 {
 			return v[:i]
 		}

@@ -110,6 +110,7 @@ func TestBig(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte{}, "name", "text")
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 250, 251, 252}, "", "äöü")
+	f.Add([]byte("8"), "8", "\xa40")
 	f.Add([]byte(strings.Repeat("\x05\x0c\x0d\x03", 100)), "x", strings.Repeat("y", 300))
 	f.Fuzz(func(t *testing.T, ops []byte, name, text string) {
 		use(t, Config{ValueLength: 64, Attributes: 20, Events: 20})
