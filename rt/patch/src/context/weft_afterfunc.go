@@ -11,10 +11,5 @@ type weftContext = runtime.WeftContext
 func weftCurrent() weftContext { return *runtime.WeftG() }
 
 // weftSwap puts the goroutine that is running into context c for a moment, so
-// that a goroutine that it starts inherits that, and returns the context it had.
-func weftSwap(c weftContext) weftContext {
-	g := runtime.WeftG()
-	old := *g
-	*g = c
-	return old
-}
+// that the goroutine that it starts inherits that.
+func weftSwap(c weftContext) weftContext { return runtime.WeftSwap(c) }

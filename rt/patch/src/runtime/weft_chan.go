@@ -57,6 +57,7 @@ func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 	if c.dataqsiz != 0 {
 		tag := c.weftTag(v)
 		if c.weftRecycles(from, tag) {
+			to.weftForgo(c)
 			return
 		}
 		to.weftRemember(tag)
@@ -124,6 +125,7 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 	if c.weft == weftSeen {
 		x := c.weftPop()
 		if !x.none() && c.weftReturns(to, tag, &x) {
+			to.weftForgo(c)
 			return
 		}
 		to.weftAdopt(c, &x)

@@ -48,6 +48,17 @@ type weftState struct {
 // place. The pointer must not outlive the function that asked for it.
 func WeftG() *WeftContext { return &getg().weft.WeftContext }
 
+// WeftSwap puts the running goroutine into context c and returns the one that it
+// had. It also serves to start a goroutine in another context than one's own;
+// the scheduler's goroutine, on which timers run, has none. The race detector,
+// which must not look at that goroutine, does not see this function's accesses:
+// the runtime is not instrumented, nor inlined into what is.
+func WeftSwap(c WeftContext) (old WeftContext) {
+	w := &getg().weft
+	old, w.WeftContext = w.WeftContext, c
+	return old
+}
+
 // none reports whether x is no context.
 func (x *WeftContext) none() bool { return x.Root|x.TraceLo == 0 }
 

@@ -21,11 +21,6 @@ func weftArg(f func()) any {
 }
 
 // weftSwap puts the goroutine that is running into context c for a moment, so
-// that a goroutine that it starts inherits that, and returns the context it had.
-// In goFunc it is the scheduler's goroutine, which has none.
-func weftSwap(c runtime.WeftContext) runtime.WeftContext {
-	g := runtime.WeftG()
-	old := *g
-	*g = c
-	return old
-}
+// that the goroutine that it starts inherits that. In goFunc it is the
+// scheduler's own goroutine.
+func weftSwap(c runtime.WeftContext) runtime.WeftContext { return runtime.WeftSwap(c) }
