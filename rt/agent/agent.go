@@ -179,7 +179,9 @@ func (a *agent) run() {
 		if quiet >= resting && rated {
 			quiet = 0
 			timer.Stop()
-			a.park()
+			if !a.park() {
+				return
+			}
 			continue
 		}
 		timer.Reset(interval)
@@ -187,10 +189,17 @@ func (a *agent) run() {
 		case <-timer.C:
 		case <-trace.Wakeup():
 		case done := <-a.flushes:
-			a.flush()
-			close(done)
+			a.end(done)
+			return
 		}
 	}
+}
+
+// end is the last thing that the agent does.
+func (a *agent) end(done chan struct{}) {
+	a.flush()
+	setSignalDeath(0)
+	close(done)
 }
 
 // busy reports whether anything is still to be done that time will bring about.
@@ -198,27 +207,28 @@ func (a *agent) busy() bool {
 	return a.open || a.exporter != nil && a.exporter.busy() || a.console != nil && a.console.Held() > 0
 }
 
-// park waits for the next record, or for the end of the program.
-func (a *agent) park() {
+// park waits for the next record, or for the end of the program; then it returns false.
+func (a *agent) park() bool {
 	if a.exporter != nil {
 		a.exporter.forget()
 	}
+	if !trace.Arm() {
+		return true
+	}
 	// With nothing to flush, signals are left to themselves, and so is the end of the program.
 	setSignalDeath(0)
-	a.parked.Store(true)
-	defer func() {
-		a.parked.Store(false)
-		setSignalDeath(exitWait)
-	}()
-	if !trace.Arm() {
-		return
+	if dying() != 0 {
+		return true
 	}
+	a.parked.Store(true)
 	select {
 	case <-trace.Wakeup():
-	case done := <-a.flushes:
 		a.parked.Store(false)
-		a.flush()
-		close(done)
+		setSignalDeath(exitWait)
+		return true
+	case done := <-a.flushes:
+		a.end(done)
+		return false
 	}
 }
 
@@ -341,8 +351,13 @@ func (a *agent) atExit() {
 		return
 	}
 	if a.parked.Load() && trace.Pending() == 0 && !a.cfg.debug {
-		return
+		return // nothing is to be done
 	}
+	a.finish()
+}
+
+// finish makes the agent flush and end, and waits for it.
+func (a *agent) finish() {
 	defer trace.Mute()()
 	done := make(chan struct{})
 	t := time.NewTimer(exitWait + exitWait/4)

@@ -6,14 +6,14 @@ import (
 	"github.com/weft-trace/weft/rt/trace"
 )
 
-// A clock converts ticks to wall time. It keeps moments at which both were read (anchors) and interpolates between them, so
-// that no conversion extrapolates into the time since: the agent adds an anchor each time before it drains, and all that it
-// then finds is older. Between the same anchors a tick is always the same time, and later ticks are later times.
+// A clock converts ticks to wall time. It keeps moments at which both were read (anchors) and interpolates between them. The
+// agent adds an anchor each time before it drains, so what it then finds is older and nothing is extrapolated. Hence a tick
+// is the same time whenever it is converted (almost: anchors long past are thinned out), and a later tick no earlier one.
 //
 // It follows the system's clock where that is slewed. If that is set (or the machine slept), earlier anchors are
 // forgotten: spans keep their durations, and their times are those of the new setting.
 type clock struct {
-	anchors []anchor // at least two; the last one moves on until it is anchorSpan past the one before
+	anchors []anchor // at least two
 	read    func() anchor
 }
 
@@ -23,9 +23,9 @@ type anchor struct {
 }
 
 const (
-	anchorSpan = int64(time.Second)
-	maxAnchors = 256
-	maxSlew    = int64(50 * time.Millisecond)
+	maxAnchors  = 256
+	maxSlew     = int64(50 * time.Millisecond)
+	settledTime = int64(500 * time.Millisecond)
 )
 
 // newClock returns a clock. Until its first update it takes ticks for nanoseconds.
@@ -55,7 +55,7 @@ func (c *clock) rate() float64 {
 
 // settled reports whether the history is long enough for the rate to be relied upon.
 func (c *clock) settled() bool {
-	return c.anchors[len(c.anchors)-1].wall-c.anchors[0].wall >= anchorSpan/2
+	return c.anchors[len(c.anchors)-1].wall-c.anchors[0].wall >= settledTime
 }
 
 // update makes the present the last anchor.
@@ -76,28 +76,33 @@ func (c *clock) update() {
 			return
 		}
 	}
-	if last.wall-prev.wall >= anchorSpan {
-		if n == maxAnchors {
-			// Every other one goes, so that long ago is kept coarsely.
-			kept := c.anchors[:0]
-			for i, a := range c.anchors {
-				if i%2 == 0 || i >= n-2 {
-					kept = append(kept, a)
-				}
-			}
-			c.anchors = kept
-			for i := range kept[:len(kept)-1] {
-				kept[i].slope = slope(kept[i], kept[i+1])
-			}
-		}
-		c.anchors = append(c.anchors, anchor{})
-		n = len(c.anchors)
-		prev, last = &c.anchors[n-2], &c.anchors[n-1]
+	if last.ticks == prev.ticks+1 {
+		// The one that restart made up.
+		c.anchors = c.anchors[:n-1]
+		last = prev
 	}
-	now.wall = max(now.wall, prev.wall)
-	*last = now
-	prev.slope = slope(*prev, now)
-	last.slope = prev.slope
+	now.wall = max(now.wall, last.wall)
+	last.slope = slope(*last, now)
+	now.slope = last.slope
+	c.anchors = append(c.anchors, now)
+	if len(c.anchors) > maxAnchors {
+		c.thin()
+	}
+}
+
+// thin removes every other anchor, so that what is long ago is kept coarsely.
+func (c *clock) thin() {
+	n := len(c.anchors)
+	kept := c.anchors[:0]
+	for i, a := range c.anchors {
+		if i%2 == 0 || i >= n-2 {
+			kept = append(kept, a)
+		}
+	}
+	c.anchors = kept
+	for i := range kept[:len(kept)-1] {
+		kept[i].slope = slope(kept[i], kept[i+1])
+	}
 }
 
 func slope(a, b anchor) float64 { return float64(b.wall-a.wall) / float64(b.ticks-a.ticks) }

@@ -268,15 +268,18 @@ func (x *exporter) post() {
 		if !again {
 			continue
 		}
-		pause := wait - time.Duration(rand.Int64N(int64(wait)/2))
-		if r != nil && r.after > 0 {
-			pause = max(pause, r.after)
+		if final != nil && under == nil {
+			wait = firstWait / 4 // the end has come meanwhile: once more, at once
+			continue
 		}
-		wait = min(2*wait, lastWait)
+		pause := wait - time.Duration(rand.Int64N(int64(wait)/2))
 		var hurry <-chan struct{} = x.stop
 		if final != nil {
 			hurry = final.Done()
+		} else if r != nil {
+			pause = max(pause, r.after)
 		}
+		wait = min(2*wait, lastWait)
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
