@@ -113,7 +113,9 @@ func outgoing(c *gctx) Context {
 		Sampled: c.Root&flagSampled != 0,
 		Random:  c.Root&flagRandom != 0,
 	}
-	o.State, o.Baggage = rootBaggage(c.Root)
+	if x := rootExtras(c.Root); x != nil {
+		o.State, o.Baggage = x.state, x.baggage
+	}
 	return o
 }
 

@@ -93,12 +93,10 @@ func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
 		flags |= recordUnsampled
 	}
 	var state string
-	if sl, open := rootSlot(s.ctx.Root); sl != nil {
-		if e := sl.extra.Load(); e != nil && e.state != "" && sl.word.Load() == open {
-			state = e.state[:min(len(e.state), maxState)]
-			flags |= recordState
-			n += 2 + uint64(len(state))
-		}
+	if x := rootExtras(s.ctx.Root); x != nil && x.state != "" {
+		state = x.state[:min(len(x.state), maxState)]
+		flags |= recordState
+		n += 2 + uint64(len(state))
 	}
 	if b.msg != "" {
 		flags |= recordMessage

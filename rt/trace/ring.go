@@ -22,6 +22,8 @@ type shard struct {
 	numFree  int
 	nextSlot uint32
 
+	sides []uint32 // numbers of sides not in use; never grows
+
 	newSlots atomic.Uint32                // where a chunk was added, to go on from there
 	slots    atomic.Pointer[[]ownChunk]   // local roots of this P
 	dropped  [numDropCauses]atomic.Uint64 // spans, by cause
@@ -40,7 +42,7 @@ var shards atomic.Pointer[[]*shard]
 const (
 	maxRing   = 2 << 20
 	minRing   = 64 << 10
-	maxBodies = 256 // per P: the ones above that are left to the garbage collector
+	maxBodies = 64 // per P; those above are left to the garbage collector, which has to look at these
 	// reserve is how much of a ring must be free for a span to start: what is
 	// open already will want to be recorded too.
 	reserve = 4 << 10
@@ -86,6 +88,7 @@ func addShard(p int) {
 	copy(table, old)
 	sh := new(shard)
 	sh.slots.Store(new([]ownChunk))
+	sh.sides = make([]uint32, 0, 2*sideBunch)
 	sh.ring = newRing(table)
 	if n := uint64(len(sh.ring)); n > 0 {
 		sh.buf = unsafe.Pointer(unsafe.SliceData(sh.ring))

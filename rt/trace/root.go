@@ -1,6 +1,9 @@
 package trace
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // Local roots.
 //
@@ -12,15 +15,17 @@ import "sync/atomic"
 // The slots belong to the Ps in chunks. A P opens its slots in a circle, so
 // that a slot is reused as late as possible and a closed one can be told from a
 // recycled one for long after. More chunks are added while slots would be reused
-// within the grace period, up to graceChunks, or when all are open, up to
-// maxChunks; after that slots are reused earlier, and local roots that find none
-// go without.
+// within the grace period, up to graceChunks for a P, or when all are open, up to
+// maxChunks for all; after that slots are reused earlier, and local roots that
+// find none go without. Few slots that are reused often stay in the processor's
+// cache, and chunks hold no pointers: the garbage collector has nothing to do
+// with them.
 
 const (
 	slotBits    = 9 // slots in a chunk
 	indexBits   = 18
-	maxChunks   = 1 << (indexBits - slotBits) // 262,144 slots, 8 MiB
-	graceChunks = maxChunks / 4               // 65,536 slots, 2 MiB
+	maxChunks   = 1 << (indexBits - slotBits) // 262,144 slots, 6 MiB
+	graceChunks = 8                           // 4,096 slots, 96 KiB
 	genMask     = 1<<(64-8-indexBits) - 1
 	openProbes  = 16 // open slots that are passed over in search for a closed one
 )
@@ -30,13 +35,8 @@ const (
 type slot struct {
 	word   atomic.Uint64 // generation<<1, plus 1 while the local root is open
 	closed atomic.Int64  // ticks at which it was closed
-	extra  atomic.Pointer[rootExtra]
-	route  atomic.Pointer[string]
+	side   atomic.Uint32 // number of its side, 0 if it has none
 }
-
-// rootExtra is what came in with a request and goes out with its children's. It
-// is not changed once made, and let go when the local root ends.
-type rootExtra struct{ state, baggage string }
 
 // A chunk is a number of slots with successive indexes; a base is the first of
 // them, for the shard that the chunk belongs to.
@@ -95,29 +95,41 @@ func rootEnded(s *slot, open, r uint64) int {
 	return rootGrace
 }
 
-// rootBaggage is the tracestate and baggage of the local root of a context with
-// root word r, and empty once it has ended.
-func rootBaggage(r uint64) (state, baggage string) {
+// rootSide is the side of the local root of a context with root word r; nil if it
+// has none or has ended.
+func rootSide(r uint64) *side {
 	s, open := rootSlot(r)
 	if s == nil {
-		return "", ""
+		return nil
 	}
-	e := s.extra.Load()
-	if e == nil || s.word.Load() != open {
-		return "", ""
+	i := s.side.Load()
+	if i == 0 || s.word.Load() != open {
+		return nil
 	}
-	return e.state, e.baggage
+	return sideAt(i)
+}
+
+// rootExtras is the tracestate and baggage of the local root of a context with
+// root word r; nil if there is neither, or it has ended.
+func rootExtras(r uint64) *extras {
+	if d := rootSide(r); d != nil {
+		x := d.extras.Load()
+		if s, open := rootSlot(r); s.word.Load() == open {
+			return x
+		}
+	}
+	return nil
 }
 
 // openRoot opens a slot, of the calling goroutine's P if it has one to spare, and
 // returns its handle in the place it has in a root word; 0 if there is none.
-func openRoot(extra *rootExtra, now int64) (root uint64) {
+func openRoot(x *extras, now int64) (root uint64) {
 	var s *slot
 	accept := false
 	for try := 0; s == nil; try++ {
 		p, sh := pinShard()
 		var open bool
-		s, root, open = sh.takeSlot(now, accept || numChunks.Load() >= graceChunks)
+		s, root, open = sh.takeSlot(now, accept)
 		unpinShard(p, sh)
 		if s == nil {
 			if try == 2 {
@@ -129,8 +141,15 @@ func openRoot(extra *rootExtra, now int64) (root uint64) {
 			accept = !sh.addSlots(open)
 		}
 	}
-	if extra != nil {
-		s.extra.Store(extra)
+	if x != nil {
+		i := s.side.Load()
+		if i == 0 {
+			i = newSide()
+			s.side.Store(i)
+		}
+		if i != 0 {
+			sideAt(i).extras.Store(x)
+		}
 	}
 	return root
 }
@@ -158,7 +177,7 @@ func (sh *shard) takeSlot(now int64, accept bool) (s *slot, root uint64, open bo
 		s := &c.chunk[i&(1<<slotBits-1)]
 		w := s.word.Load()
 		if w&1 == 0 {
-			if w != 0 && !accept && now-s.closed.Load() <= limits.graceTicks.Load() {
+			if w != 0 && !accept && len(list) < graceChunks && now-s.closed.Load() <= limits.graceTicks.Load() {
 				sh.nextSlot = i
 				return nil, 0, false
 			}
@@ -200,8 +219,8 @@ func (s *slot) open(w, index uint64) (root uint64) {
 	if !s.word.CompareAndSwap(w, gen<<1|1) {
 		return 0
 	}
-	if s.route.Load() != nil { // see SetRoute
-		s.route.Store(nil)
+	if i := s.side.Load(); i != 0 { // left by SetRoute, to be used again
+		sideAt(i).clear()
 	}
 	return (gen<<indexBits | index) << 8
 }
@@ -209,20 +228,16 @@ func (s *slot) open(w, index uint64) (root uint64) {
 // addSlots gives the shard another chunk, unless there are enough: more for
 // local roots that are open, fewer for the sake of the grace period.
 func (sh *shard) addSlots(open bool) bool {
-	most := int32(graceChunks)
-	if open {
-		most = maxChunks
-	}
-	if numChunks.Load() >= most {
+	if numChunks.Load() >= maxChunks || !open && len(*sh.slots.Load()) >= graceChunks {
 		return false
 	}
 	configured.mu.Lock()
 	defer configured.mu.Unlock()
 	n := numChunks.Load()
-	if n >= most {
+	if n >= maxChunks {
 		return false
 	}
-	c := ownChunk{new(chunk), uint64(n) << slotBits}
+	c := ownChunk{newChunk(), uint64(n) << slotBits}
 	chunks[n].Store(c.chunk)
 	numChunks.Store(n + 1)
 	old := *sh.slots.Load()
@@ -232,6 +247,17 @@ func (sh *shard) addSlots(open bool) bool {
 	return true
 }
 
+// newChunk allocates a chunk, outside of the Go heap if it can.
+func newChunk() *chunk {
+	if configured.alloc != nil {
+		const n = unsafe.Sizeof(chunk{})
+		if b := configured.alloc(int(n)); len(b) >= int(n) {
+			return (*chunk)(unsafe.Pointer(unsafe.SliceData(b)))
+		}
+	}
+	return new(chunk)
+}
+
 // closeRoot marks the local root of root word r as ended.
 func closeRoot(r uint64, now int64) {
 	s, open := rootSlot(r)
@@ -239,13 +265,12 @@ func closeRoot(r uint64, now int64) {
 		return
 	}
 	s.closed.Store(now)
-	if s.extra.Load() != nil {
-		s.extra.Store(nil)
-	}
-	if s.route.Load() != nil {
-		s.route.Store(nil)
-	}
 	s.word.Store(open &^ 1)
+	if s.side.Load() != 0 {
+		if i := s.side.Swap(0); i != 0 {
+			freeSide(i)
+		}
+	}
 }
 
 // SetRoute tells the local root that the calling goroutine works for which route
@@ -257,24 +282,38 @@ func SetRoute(route *string) {
 	if enabled.Load() == 0 {
 		return
 	}
-	// The slot may be closed, and even opened anew, between the check and the
-	// store; a goroutine that routes for a request that has ended is too rare
-	// to pay for excluding it, and what it does is a wrong name.
+	// The local root may end, and the side be another's, between the check and
+	// the store. A goroutine that routes for a request while that ends is too
+	// rare to pay for excluding it, and what it does is a wrong name.
 	r := goroutine().Root
-	if s, open := rootSlot(r); s != nil && s.word.Load() == open {
-		s.route.Store(route)
+	s, open := rootSlot(r)
+	if s == nil || s.word.Load() != open {
+		return
 	}
+	i := s.side.Load()
+	if i == 0 {
+		if i = newSide(); i == 0 {
+			return
+		}
+		if !s.side.CompareAndSwap(0, i) {
+			freeSide(i)
+			if i = s.side.Load(); i == 0 {
+				return
+			}
+		}
+	}
+	sideAt(i).route.Store(route)
 }
 
 // Route is what SetRoute was given for the span's local root; nil if nothing, or
 // if that has ended.
 func (s *Span) Route() *string {
-	sl, open := rootSlot(s.ctx.Root)
-	if sl == nil {
+	d := rootSide(s.ctx.Root)
+	if d == nil {
 		return nil
 	}
-	route := sl.route.Load()
-	if sl.word.Load() != open {
+	route := d.route.Load()
+	if sl, open := rootSlot(s.ctx.Root); sl.word.Load() != open {
 		return nil
 	}
 	return route

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 	"unsafe"
 )
@@ -171,8 +173,8 @@ func TestSlots(t *testing.T) {
 	if st := rootState(c.Root); st != rootPast {
 		t.Errorf("state %d of a slot that was reused", st)
 	}
-	if state, _ := rootBaggage(c.Root); state != "" {
-		t.Errorf("tracestate %q", state)
+	if x := rootExtras(c.Root); x != nil {
+		t.Errorf("%+v", x)
 	}
 }
 
@@ -195,7 +197,7 @@ func TestManyRoots(t *testing.T) {
 	if !seen[0] {
 		t.Error("no root without a slot")
 	}
-	if got := Count().Roots; got > maxChunks<<slotBits*32 {
+	if got := Count().Roots; got > maxChunks<<slotBits*24 {
 		t.Errorf("%d bytes", got)
 	}
 	var last *Span
@@ -233,4 +235,58 @@ func TestAnyHandle(t *testing.T) {
 		s.End()
 	}
 	Drain(func(*Record) {})
+}
+
+// Tracestate, baggage and route are those of their own local root, however many
+// are open, in whichever order they end, and are let go with it.
+func TestSides(t *testing.T) {
+	use(t, Config{Sampler: AlwaysOff})
+	const n = 1000
+	routes := make([]string, n)
+	list := make([]*Span, n)
+	open := func(i int) {
+		routes[i] = fmt.Sprint("/", i)
+		p := Context{Trace: ID{1, 2}, Span: 3}
+		if i%3 == 0 {
+			p.State = fmt.Sprint("a=", i)
+		}
+		var c gctx
+		list[i], c = request("r", p)
+		inherit(c, false)
+		if i%2 == 0 {
+			SetRoute(&routes[i])
+		}
+		*goroutine() = gctx{}
+	}
+	for i := range list {
+		open(i)
+	}
+	before := sides.num
+	for round := range 20 {
+		for i := range list {
+			state, route := list[i].Context().State, list[i].Route()
+			if want := map[bool]string{true: fmt.Sprint("a=", i)}[i%3 == 0]; state != want {
+				t.Fatalf("%d: tracestate %q, want %q", i, state, want)
+			}
+			if (route == &routes[i]) != (i%2 == 0) || route != nil && i%2 != 0 {
+				t.Fatalf("%d: route %v", i, route)
+			}
+		}
+		for i := range list {
+			if (i*7+round)%5 < 2 {
+				list[i].End()
+				if list[i].Context().State != "" || list[i].Route() != nil {
+					t.Fatal("something is left")
+				}
+				open(i)
+			}
+		}
+	}
+	for _, s := range list {
+		s.End()
+	}
+	// Each of the Ps may have some to spare.
+	if max := before + 2*sideBunch*uint32(runtime.GOMAXPROCS(0)+1); sides.num > max {
+		t.Errorf("%d sides, %d before", sides.num, before)
+	}
 }

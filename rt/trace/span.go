@@ -205,12 +205,12 @@ func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
 	} else if record {
 		s.flags |= spanRecording
 	}
-	var extra *rootExtra
+	var x *extras
 	if parent.State != "" || parent.Baggage != "" {
-		extra = &rootExtra{parent.State, parent.Baggage}
+		x = &extras{parent.State, parent.Baggage}
 	}
 	now := ticks()
-	root |= openRoot(extra, now) | flagOwn
+	root |= openRoot(x, now) | flagOwn
 	b.prev = *g
 	b.parent = parent.Span
 	b.name = name
