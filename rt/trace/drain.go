@@ -99,6 +99,7 @@ var draining struct {
 func Drain(f func(*Record)) int {
 	draining.mu.Lock()
 	defer draining.mu.Unlock()
+	woken.Store(0)
 	t := shards.Load()
 	if t == nil {
 		return 0
@@ -242,20 +243,22 @@ func countDropped() {
 	unpinShard(p, sh)
 }
 
-// armed is 1 while the next record is to wake the agent.
-var armed atomic.Uint32
+// armed is 1 while the next record is to wake the agent, woken is 1 from when a
+// full ring has woken it until it drains.
+var armed, woken atomic.Uint32
 
 var wakeup = make(chan struct{}, 1)
 
-// Wakeup is a channel that gets a value when a ring has become more than half
-// full, so that draining it is urgent, and at the first record after Arm. Values
-// that nobody takes are not kept beyond one.
+// Wakeup is a channel that gets a value when so much waits in a ring that draining
+// it is urgent, and at the first record after Arm. Values that nobody takes are
+// not kept beyond one, and a value may come for nothing.
 func Wakeup() <-chan struct{} { return wakeup }
 
 // Arm asks for a value on Wakeup when the next record is written. It returns
 // false if there are records already, and then asks for nothing. With it an agent
 // can wait for work without a timer.
 func Arm() bool {
+	woken.Store(0)
 	armed.Store(1)
 	// A record published before this line is seen by Pending, one published
 	// after it finds armed set.
@@ -264,6 +267,18 @@ func Arm() bool {
 		return false
 	}
 	return true
+}
+
+//go:noinline
+func wakeAgent() {
+	armed.Store(0)
+	if woken.Swap(1) != 0 {
+		return
+	}
+	select {
+	case wakeup <- struct{}{}:
+	default:
+	}
 }
 
 // Pending is the number of bytes that wait in the rings.
@@ -279,13 +294,4 @@ func Pending() int {
 		}
 	}
 	return int(n)
-}
-
-//go:noinline
-func wakeAgent() {
-	armed.Store(0)
-	select {
-	case wakeup <- struct{}{}:
-	default:
-	}
 }

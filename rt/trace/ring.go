@@ -15,6 +15,7 @@ type shard struct {
 	head  atomic.Uint64 // bytes written since the start; read by the drain
 	limit uint64        // head may go this far: a tail seen earlier, plus the size
 	mask  uint64        // size of the ring minus 1
+	hurry uint64        // bytes in the ring at which the drain is urgent
 	buf   unsafe.Pointer
 	ring  []byte // the same memory; nil if there was none to be had
 
@@ -40,8 +41,11 @@ type shard struct {
 var shards atomic.Pointer[[]*shard]
 
 const (
-	maxRing   = 2 << 20
-	minRing   = 64 << 10
+	maxRing = 2 << 20
+	minRing = 64 << 10
+	// hurry is how many bytes may wait in a ring before the agent is woken. It is
+	// less than a processor's cache, and a thousand spans.
+	hurry     = 256 << 10
 	maxBodies = 64 // per P; those above are left to the garbage collector, which has to look at these
 	// reserve is how much of a ring must be free for a span to start: what is
 	// open already will want to be recorded too.
@@ -94,6 +98,7 @@ func addShard(p int) {
 		sh.buf = unsafe.Pointer(unsafe.SliceData(sh.ring))
 		sh.mask = n - 1
 		sh.limit = n
+		sh.hurry = min(hurry, n/2)
 	}
 	table[p] = sh
 	shards.Store(&table)
@@ -142,8 +147,10 @@ func (sh *shard) room(n uint64) bool {
 func (sh *shard) claim(n uint64) (at unsafe.Pointer, head uint64) {
 	head = sh.head.Load()
 	pos := head & sh.mask
-	if pos+n > sh.mask+1 {
-		// The record would not lie in one piece: fill up, begin at the front.
+	if pos+n > sh.mask+1 || pos >= hurry && sh.tail.Load() == head {
+		// Fill up and begin at the front, because the record would not lie in
+		// one piece, or because the ring is empty and the front is more likely
+		// to be in the cache, and in memory at all.
 		pad := sh.mask + 1 - pos
 		if !sh.room(pad + n) {
 			return nil, 0
@@ -157,18 +164,18 @@ func (sh *shard) claim(n uint64) (at unsafe.Pointer, head uint64) {
 	return unsafe.Add(sh.buf, pos), head + n
 }
 
-// publish makes what was claimed and written visible to the drain, and wakes
-// the agent if it waits for that, or should hurry.
+// publish makes what was claimed and written visible to the drain, and says
+// whether the agent waits for that, or should hurry.
 func (sh *shard) publish(head uint64) (wake bool) {
 	sh.head.Store(head)
-	if sh.limit-head < (sh.mask+1)/2 {
+	if free := sh.mask + 1 - sh.hurry; sh.limit-head < free {
 		sh.limit = sh.tail.Load() + sh.mask + 1
-		wake = sh.limit-head < (sh.mask+1)/2
+		wake = sh.limit-head < free && woken.Load() == 0
 	}
 	return wake || armed.Load() != 0
 }
 
-// put16, put32 and put64 store little-endian; the compiler makes them one
+// put16 and put64 store little-endian numbers; the compiler makes them one
 // instruction where unaligned stores are allowed.
 func put16(p unsafe.Pointer, v uint16) {
 	b := (*[2]byte)(p)

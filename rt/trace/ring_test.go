@@ -182,6 +182,7 @@ func TestDrainOnce(t *testing.T) {
 	changing.Store(false)
 	wg.Wait()
 	done.Store(true)
+	woken.Store(0)
 	wakeAgent()
 	agent.Wait()
 	Drain(check)
@@ -203,6 +204,28 @@ func TestDrainOnce(t *testing.T) {
 	t.Logf("%d spans, %d dropped, %d KiB in the rings", total, lost, after.Rings>>10)
 	if after.Rings > uint64(configured.ringMemory) {
 		t.Errorf("rings of %d bytes, %d allowed", after.Rings, configured.ringMemory)
+	}
+}
+
+// A ring that is drained in time is used at its front only.
+func TestFront(t *testing.T) {
+	use(t, Config{})
+	text := strings.Repeat("x", 4096)
+	var most uint64
+	for range 10_000 {
+		var s Span
+		s.Start("s", KindInternal)
+		s.Str(keyA, text)
+		s.End()
+		Drain(func(*Record) {})
+		for _, sh := range *shards.Load() {
+			if sh != nil {
+				most = max(most, sh.head.Load()&sh.mask)
+			}
+		}
+	}
+	if most > hurry+maxRecord {
+		t.Errorf("%d bytes of a ring were used", most)
 	}
 }
 
@@ -244,12 +267,37 @@ func TestArm(t *testing.T) {
 	case <-Wakeup():
 	default:
 	}
+	text := strings.Repeat("x", 4096)
+	record := func() {
+		var s Span
+		s.Start("s", KindInternal)
+		s.Str(keyA, text)
+		s.End()
+	}
+	for range 3 {
+		if !Arm() {
+			t.Fatal("records without spans")
+		}
+		record()
+		<-Wakeup()
+		Drain(func(*Record) {})
+	}
+	for range 3 { // much, with nobody waiting
+		for range 1000 {
+			record()
+		}
+		<-Wakeup()
+		Drain(func(*Record) {})
+	}
+	for range 1000 { // a value that comes too late
+		record()
+	}
+	Drain(func(*Record) {})
+	<-Wakeup()
 	if !Arm() {
 		t.Fatal("records without spans")
 	}
-	var s Span
-	s.Start("s", KindInternal)
-	s.End()
+	record()
 	<-Wakeup()
 	if Arm() {
 		t.Error("no record, but a span")
