@@ -1,0 +1,5 @@
+//go:build !patched
+
+package main
+
+func hooks() {}
