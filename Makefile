@@ -2,13 +2,11 @@
 # install a PostgreSQL server from Debian's packages if they may (scripts/with-postgres).
 
 GO ?= go
+FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose own goroutines share memory.
-CONCURRENT = ./rt/trace ./rt/agent ./watch ./weave ./cli
-
-# Modules of their own, so that users never download what they import.
-MODULES = examples/shop bench
+CONCURRENT = ./rt/trace ./rt/agent ./watch
 
 .PHONY: help
 help: ## list the targets
@@ -24,7 +22,7 @@ demo: ## weave the example shop, run it, put load on it, show one whole trace
 
 .PHONY: test
 test: check ## everything CI runs: check, then all tests
-	scripts/with-postgres $(MAKE) --no-print-directory unit race modules
+	scripts/with-postgres $(MAKE) --no-print-directory unit race shop
 
 .PHONY: check
 check: ## gofmt, go vet and staticcheck
@@ -32,7 +30,7 @@ check: ## gofmt, go vet and staticcheck
 		[ -z "$$files" ] || { echo "not formatted, run gofmt -w on:"; echo "$$files"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@set -e; for m in $(MODULES); do [ ! -f $$m/go.mod ] || (cd $$m && echo "cd $$m && go vet ./..." && $(GO) vet ./...); done
+	cd examples/shop && $(GO) vet ./...
 
 .PHONY: unit
 unit: ## the tests of the main module
@@ -42,7 +40,21 @@ unit: ## the tests of the main module
 race: ## the concurrent packages under the race detector
 	$(GO) test -race -short -timeout 20m $(CONCURRENT)
 
-.PHONY: modules
-modules: ## the tests of the modules beside the main one
-	@set -e; for m in $(MODULES); do [ ! -f $$m/go.mod ] || \
-		(cd $$m && echo "cd $$m && go test ./..." && SHOP_TEST_POSTGRES="$${WEFT_TEST_POSTGRES:-}" $(GO) test -timeout 10m ./...); done
+.PHONY: shop
+shop: ## the tests of examples/shop, a module of its own
+	cd examples/shop && SHOP_TEST_POSTGRES="$${WEFT_TEST_POSTGRES:-}" $(GO) test -timeout 10m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz test, 30 seconds each; FUZZTIME=5m for longer
+	@set -e; for f in $$(git ls-files '*_test.go'); do \
+		for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+			echo "go test -fuzz $$t ./$$(dirname $$f)"; \
+			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f); \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## the benchmarks in bench/; they take a while
+	$(GO) run ./bench/span
+	$(GO) run ./bench/http
+	$(GO) run ./bench/build
