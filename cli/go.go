@@ -140,10 +140,8 @@ func run(inv *invocation, cmd *exec.Cmd) (int, error) {
 		case s := <-signals:
 			// An interrupt from the terminal has reached the go command
 			// already, as a member of the same process group; a second one
-			// does no harm.
-			if s != os.Interrupt {
-				cmd.Process.Signal(s)
-			}
+			// does it no harm.
+			cmd.Process.Signal(s)
 		case err := <-done:
 			var exit *exec.ExitError
 			if errors.As(err, &exit) {

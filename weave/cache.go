@@ -96,8 +96,16 @@ func (c *Cache) path(name, ext string) string {
 
 func (c *Cache) used(path string, st fs.FileInfo) {
 	if now := time.Now(); now.Sub(st.ModTime()) > refresh {
-		os.Chtimes(path, now, now) // best effort: a file trimmed too early is written again
+		touch(path, now) // best effort: a file trimmed too early is written again
 	}
+}
+
+// touch gives path the time of its last use, a minute early: the go command
+// does not index packages with files of the last seconds, and up to Go 1.26.0
+// it takes an unindexed package that only an overlay knows for missing.
+func touch(path string, now time.Time) error {
+	t := now.Add(-time.Minute)
+	return os.Chtimes(path, t, t)
 }
 
 // writeFile writes data to path in one step: readers see all of it or nothing.
@@ -118,6 +126,9 @@ func writeFile(path string, data []byte) error {
 	}
 	if e := tmp.Close(); err == nil {
 		err = e
+	}
+	if err == nil {
+		err = touch(tmp.Name(), time.Now())
 	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
@@ -144,7 +155,6 @@ func (c *Cache) Trim(now time.Time) error {
 	if err := writeFile(mark, []byte("weft last trimmed this cache when this file was written\n")); err != nil {
 		return fmt.Errorf("trim the cache: %w", err)
 	}
-	os.Chtimes(mark, now, now)
 	old := now.Add(-trimAfter)
 	err := filepath.WalkDir(filepath.Join(c.dir, "files"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -131,8 +131,7 @@ func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 		}
 		// Another build was faster with the same copy.
 	}
-	now := time.Now()
-	os.Chtimes(top, now, now) // a copy trimmed too early is made again
+	touch(top, time.Now()) // a copy trimmed too early is made again
 	return to, nil
 }
 
