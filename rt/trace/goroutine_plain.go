@@ -73,7 +73,7 @@ var pins [64]struct {
 func pin() int {
 	var here byte
 	first := int(uintptr(unsafe.Pointer(&here)) >> 11)
-	n := min(runtime.GOMAXPROCS(0), len(pins))
+	n := min(runtime.NumCPU(), len(pins))
 	for i := 0; ; i++ {
 		p := (first + i) % n
 		if pins[p].taken.CompareAndSwap(0, 1) {
