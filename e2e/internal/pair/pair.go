@@ -1,0 +1,169 @@
+// Package pair builds a program twice, with the go command and with "weft go",
+// runs both and compares what they print. What a woven program records arrives at
+// a receiver of its own.
+package pair
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weft-trace/weft/watch"
+)
+
+// Toolchains is the Go versions that the tests of integrations run on, as values
+// of GOTOOLCHAIN: those in WEFT_TEST_TOOLCHAINS, or else the one that runs the tests.
+func Toolchains() []string {
+	if s := os.Getenv("WEFT_TEST_TOOLCHAINS"); s != "" {
+		return strings.Fields(s)
+	}
+	return []string{"local"}
+}
+
+// A Program is one program, built plain and woven.
+type Program struct {
+	Toolchain    string
+	plain, woven string
+}
+
+var weft = sync.OnceValues(func() (string, error) {
+	_, file, _, _ := runtime.Caller(0)
+	root := filepath.Join(filepath.Dir(file), "../../..")
+	exe := weftPath()
+	cmd := exec.Command("go", "build", "-o", exe, "./cmd/weft")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build weft: %w\n%s", err, out)
+	}
+	return exe, nil
+})
+
+func weftPath() string { return filepath.Join(os.TempDir(), fmt.Sprintf("weft-e2e-%d", os.Getpid())) }
+
+// Main is the TestMain of packages that use this one: it removes what Build left.
+func Main(m *testing.M) {
+	code := m.Run()
+	os.Remove(weftPath())
+	os.Exit(code)
+}
+
+// Build builds the module in dir with both commands. A weaver that has anything
+// to say, such as of a join point that it did not find, fails the test.
+func Build(t testing.TB, dir, toolchain string, flags ...string) *Program {
+	t.Helper()
+	exe, err := weft()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp := t.TempDir()
+	// The same name, which is part of what a program prints of itself.
+	p := &Program{toolchain, filepath.Join(tmp, "plain", "app"), filepath.Join(tmp, "woven", "app")}
+	build := func(out string, command ...string) {
+		args := append(append(command[1:], "build", "-o", out), flags...)
+		cmd := exec.Command(command[0], append(args, ".")...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOWORK=off", "GOFLAGS=-mod=mod")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, &stderr)
+		}
+		if s := downloads.ReplaceAllString(stderr.String(), ""); s != "" && command[0] == exe {
+			t.Errorf("%s says:\n%s", strings.Join(cmd.Args, " "), s)
+		}
+	}
+	build(p.plain, "go")
+	build(p.woven, exe, "go")
+	return p
+}
+
+var downloads = regexp.MustCompile(`(?m)^(go: downloading .*|weft: (loading|weaving|laying).*)\n`)
+
+// An Output is what a program did that others can see.
+type Output struct {
+	Stdout, Stderr string
+	Code           int
+}
+
+// Compare runs both programs and fails the test if they differ in what they
+// print, after Scrub and but for the trace ids of log lines, or in how they exit. It
+// returns the woven one's output and
+// the spans that it sent.
+func (p *Program) Compare(t testing.TB, env []string, args ...string) (Output, []watch.Span) {
+	t.Helper()
+	plain, _ := p.run(t, p.plain, env, args)
+	woven, spans := p.run(t, p.woven, env, args)
+	woven.Stdout, woven.Stderr = ids.ReplaceAllString(woven.Stdout, ""), ids.ReplaceAllString(woven.Stderr, "")
+	if d := cmp.Diff(plain, woven); d != "" {
+		t.Errorf("app %s: plain (-) and woven (+) differ:\n%s", strings.Join(args, " "), d)
+	}
+	return woven, spans
+}
+
+// ids is what package log and log/slog add to what is logged inside a span.
+var ids = regexp.MustCompile(`( |(,))"?trace_id"?[=:]"?[0-9a-f]{32}"?[ ,]"?span_id"?[=:]"?[0-9a-f]{16}"?`)
+
+// Run runs the woven program alone.
+func (p *Program) Run(t testing.TB, env []string, args ...string) (Output, []watch.Span) {
+	t.Helper()
+	return p.run(t, p.woven, env, args)
+}
+
+func (p *Program) run(t testing.TB, exe string, env, args []string) (Output, []watch.Span) {
+	t.Helper()
+	sink, err := watch.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, exe, args...)
+	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.URL, "OTEL_SERVICE_NAME=app")
+	cmd.Env = append(cmd.Env, env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%s %s did not end; stderr:\n%s", exe, strings.Join(args, " "), &stderr)
+	}
+	return Output{Scrub(stdout.String()), Scrub(stderr.String()), cmd.ProcessState.ExitCode()}, sink.Spans()
+}
+
+var scrubs = []struct {
+	re   *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`0x[0-9a-f]+\??`), "0xADDR"},
+	{regexp.MustCompile(`\+0xADDR`), ""},
+	{regexp.MustCompile(`(127\.0\.0\.1|\[::1\]|localhost):\d+`), "$1:PORT"},
+	{regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), "TIME"},
+	{regexp.MustCompile(`goroutine \d+`), "goroutine N"},
+	{regexp.MustCompile(`(?m)^(\S+\().*\)$`), "$1…)"}, // arguments in a traceback
+	// Where a toolchain of the module cache lies; the weaver's own tests look at that.
+	{regexp.MustCompile(`/\S+/(toolchain@v[^/]*|goroot/[^/]*/go[^/]*)/src/`), "GOROOT/src/"},
+}
+
+// Scrub replaces what differs from run to run: addresses, ports, times.
+func Scrub(s string) string {
+	for _, r := range scrubs {
+		s = r.re.ReplaceAllString(s, r.with)
+	}
+	return s
+}
