@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -47,7 +48,7 @@ var ends = map[string]func(){
 	"closed":      func() { c := make(chan int); close(c); c <- 1 },
 	"deadlock":    func() { select {} },
 	"goexit":      func() { runtime.Goexit() },
-	"overflow":    func() { overflow(1) },
+	"overflow":    func() { debug.SetMaxStack(1 << 20); overflow(1) },
 	"fatal": func() {
 		m := map[int]int{}
 		for range 2 {
