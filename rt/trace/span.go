@@ -110,7 +110,7 @@ func (s *Span) StartRemote(name string, kind Kind, parent Context) {
 }
 
 func (s *Span) startChild(name string, kind Kind) {
-	if s.b != nil {
+	if s.own() != nil {
 		return
 	}
 	g := goroutine()
@@ -134,8 +134,7 @@ func (s *Span) startChild(name string, kind Kind) {
 		}
 		heir = true
 	}
-	s.ctx = *g
-	s.flags = 0
+	s.ctx, s.b, s.flags = *g, nil, 0
 	if r&(flagSampled|flagDropped|flagMuted) != flagSampled {
 		if r&(flagSampled|flagDropped) == flagSampled|flagDropped {
 			countDropped()
@@ -168,11 +167,12 @@ var noParent Context
 
 // startRoot opens a local root.
 func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
-	if s.b != nil {
+	if s.own() != nil {
 		return
 	}
 	g := goroutine()
 	if g.Root&flagMuted != 0 {
+		*s = Span{}
 		return
 	}
 	var root uint64

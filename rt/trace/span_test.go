@@ -182,13 +182,16 @@ func TestDetach(t *testing.T) {
 	<-done
 	rows.Str(keyB, "from a stale copy")
 	rows.End()
+	again := rows
+	again.Start("again", KindClient)
+	again.End()
 	if _, sp, _ := Current(); sp != next.ctx.Span {
 		t.Error("ending a detached span changed the current one")
 	}
 	next.End()
 	root.End()
 	s := drain(t)
-	if len(s) != 3 || s["rows"].Parent != s["root"].Span || s["next"].Parent != s["root"].Span || s["rows"].str() != "a=3" {
+	if len(s) != 4 || s["again"].Parent != s["next"].Span || s["rows"].Parent != s["root"].Span || s["next"].Parent != s["root"].Span || s["rows"].str() != "a=3" {
 		t.Errorf("%+v", s)
 	}
 }
