@@ -21,6 +21,7 @@ var (
 	clean    = flag.Int("clean", 1, "rounds of clean builds, each with an empty build cache; 0 uses the default one and leaves them out")
 	rounds   = flag.Int("rounds", 7, "rounds of incremental and no-change builds")
 	packages = flag.Int("packages", 1000, "size of the generated program that shows weft's own step; 0 leaves it out")
+	keep     = flag.String("keep", "", "only write the generated program to this directory, to profile weft on it")
 	starts   = flag.Int("starts", 40, "rounds of program starts; 0 leaves them out")
 )
 
@@ -33,6 +34,9 @@ func main() {
 }
 
 func run() error {
+	if *keep != "" {
+		return generate(*keep, *packages)
+	}
 	tools, err := toolchain.New()
 	if err != nil {
 		return err
