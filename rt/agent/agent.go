@@ -358,7 +358,6 @@ func (a *agent) atExit() {
 
 // finish makes the agent flush and end, and waits for it.
 func (a *agent) finish() {
-	defer trace.Mute()()
 	done := make(chan struct{})
 	t := time.NewTimer(exitWait + exitWait/4)
 	defer t.Stop()
