@@ -181,6 +181,9 @@ func TestSlots(t *testing.T) {
 // However many local roots are open, memory is bounded, and those without a slot
 // are roots all the same.
 func TestManyRoots(t *testing.T) {
+	if !HasGoroutineContext || RaceEnabled {
+		t.Skip("takes too long")
+	}
 	use(t, Config{Sampler: AlwaysOff})
 	const n = maxChunks<<slotBits + 1000
 	list := make([]Span, n)
