@@ -33,10 +33,6 @@ var scenarios = []struct {
 			  server GET http.response.status_code=404
 			client GET http.response.status_code=200
 			  server GET /items/{id} http.route=/items/{id} http.response.status_code=200
-			client GET http.response.status_code=307
-			  server GET http.response.status_code=307
-			client GET http.response.status_code=204
-			  server GET /static/ http.route=/static/ http.response.status_code=204
 			client POST! http.response.status_code=418
 			  server POST /upload http.route=/upload http.response.status_code=418
 			client HTTP http.response.status_code=204

@@ -348,6 +348,7 @@ func remote() {
 }
 
 func http2(secure bool) {
+	n := runtime.NumGoroutine()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /a/{id}", func(w http.ResponseWriter, r *http.Request) {
 		abilities(w)
@@ -402,6 +403,8 @@ func http2(secure bool) {
 	check(err)
 	fmt.Println(resp.Body.Close())
 	c.CloseIdleConnections()
+	s.Close()
+	settle(n)
 }
 
 // file is no HTTP at all.

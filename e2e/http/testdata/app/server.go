@@ -62,7 +62,7 @@ func route() {
 		fmt.Printf("outer pattern %q\n", r.Pattern)
 	}))
 	defer s.Close()
-	for _, path := range []string{"/users/5?q=a%20b&sig=secret", "/static/a/b.css", "/fail", "/nowhere", "/api/items/7", "/static"} {
+	for _, path := range []string{"/users/5?q=a%20b&sig=secret", "/static/a/b.css", "/fail", "/nowhere", "/api/items/7"} {
 		resp, b := get(c, s.URL+path)
 		fmt.Println(path, resp.Status, b)
 	}
@@ -369,7 +369,8 @@ func shutdown() {
 
 func timeoutHandler() {
 	mux := http.NewServeMux()
-	late := make(chan string, 1)
+	var said string
+	late := make(chan bool)
 	mux.HandleFunc("GET /quick/{id}", func(w http.ResponseWriter, r *http.Request) {
 		abilities(w)
 		w.Header().Set("X-Quick", "1")
@@ -378,7 +379,8 @@ func timeoutHandler() {
 	mux.HandleFunc("GET /slow/{id}", func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		_, err := w.Write([]byte("x"))
-		late <- fmt.Sprint(r.Context().Err(), " ", err)
+		said = fmt.Sprint(r.Context().Err(), " ", err)
+		close(late)
 	})
 	mux.HandleFunc("GET /panic/{id}", func(w http.ResponseWriter, r *http.Request) { panic("in time") })
 	s := httptest.NewUnstartedServer(nil)
@@ -396,7 +398,8 @@ func timeoutHandler() {
 	resp, b := get(s.Client(), s.URL+"/quick/1")
 	fmt.Println(resp.Status, b, resp.Header.Get("X-Quick"))
 	resp, b = get(s.Client(), s.URL+"/slow/1")
-	fmt.Println(resp.Status, b, <-late)
+	<-late
+	fmt.Println(resp.Status, b, said)
 	req, _ := http.NewRequest("GET", s.URL+"/panic/1", strings.NewReader("x"))
 	req.GetBody = nil
 	_, err := s.Client().Do(req)
