@@ -44,7 +44,11 @@ func runExplain(inv *invocation) (int, error) {
 		if pt.Target != target {
 			tw.Flush()
 			target = pt.Target
-			fmt.Fprintf(&out, "\n%s\n", target)
+			fmt.Fprintf(&out, "\n%s", target)
+			if !pt.Used && len(pt.Woven) > 0 {
+				fmt.Fprint(&out, " (woven in any case, the program does not use it)")
+			}
+			fmt.Fprintln(&out)
 		}
 		fate := "not woven: " + pt.Why
 		if len(pt.Woven) > 0 {
@@ -52,9 +56,6 @@ func runExplain(inv *invocation) (int, error) {
 				pt.Woven[i] = shortPath(res, cfg, w)
 			}
 			fate = "woven: " + strings.Join(pt.Woven, ", ")
-			if !pt.Used {
-				fate += " (the program itself does not use the package)"
-			}
 		}
 		fmt.Fprintf(tw, "\t%s\t%s\t%s\t%s\n", pt.Rule.Kind, pt.Rule.Point, pt.Rule.Advice, fate)
 	}

@@ -42,7 +42,10 @@ func runGo(inv *invocation) (int, error) {
 		return plainGo(inv)
 	}
 	cfg := inv.config(g)
+	progress := newProgress(inv.stderr)
+	cfg.Progress = progress.set
 	res, err := weave.Weave(cfg)
+	progress.end()
 	if err != nil {
 		var failed *weave.GoError
 		if errors.As(err, &failed) {

@@ -1,6 +1,7 @@
 package weave
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -48,6 +49,7 @@ type Rule struct {
 	params   []param           // what follows the state
 	skips    bool              // enter returns whether to skip the call
 	imports  map[string]string // the advice file's imports, by name
+	spans    bool              // its integration makes spans, rather than only asking for the current one
 }
 
 // param is a parameter of an advice function: its type in canonical form, and
@@ -101,6 +103,12 @@ func readIntegrations(fsys fs.FS, origin, root string) ([]*Integration, error) {
 	list := make([]*Integration, 0, len(folders))
 	for _, in := range folders {
 		list = append(list, in)
+	}
+	for _, in := range list {
+		spans := root != "" || slices.ContainsFunc(in.files, func(f adviceFile) bool { return bytes.Contains(f.src, []byte("trace.Span")) })
+		for _, r := range in.Rules {
+			r.spans = spans
+		}
 	}
 	slices.SortFunc(list, func(a, b *Integration) int { return strings.Compare(a.Target, b.Target) })
 	return list, nil

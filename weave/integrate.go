@@ -100,7 +100,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 			}
 		}
 		if len(pt.Woven) == 0 {
-			pt.Why, pt.Odd = fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version), true
+			pt.Why, pt.Odd = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version)), true
 			for _, other := range live {
 				if other != pt {
 					other.Woven, other.Why, other.Odd = nil, "its integration needs the field "+r.Advice+" of "+r.Point+", which cannot be added", true
@@ -139,7 +139,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 	}
 	for i := range points {
 		if pt := &points[i]; live[pt.Rule] != nil && len(pt.Woven) == 0 && pt.Why == "" {
-			pt.Why, pt.Odd = fmt.Sprintf("join point %s not found in %s %s", pt.Rule.Point, in.Target, version), true
+			pt.Why, pt.Odd = strings.TrimSpace(fmt.Sprintf("join point %s not found in %s %s", pt.Rule.Point, in.Target, version)), true
 		}
 	}
 	return w.report(points)

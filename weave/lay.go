@@ -35,7 +35,6 @@ func (w *weaving) layRuntime() error {
 		if !ok {
 			return nil
 		}
-		w.laidAgent = w.laidAgent || path.Dir(name) == "agent"
 		src = bytes.ReplaceAll(src, []byte(rtImport), []byte(`"weft/`))
 		return w.lay(filepath.Join(w.tc.GOROOT, "src", "weft", filepath.FromSlash(name)), nil, src, "the weft runtime")
 	})

@@ -22,6 +22,7 @@ type Package struct {
 	DepOnly      bool
 	Incomplete   bool
 	Module       *Module
+	Imports      []string
 	GoFiles      []string
 	CgoFiles     []string
 	TestGoFiles  []string
@@ -38,7 +39,7 @@ type Module struct {
 	Replace *Module
 }
 
-const packageFields = "-json=Dir,ImportPath,Name,ForTest,Goroot,Standard,DepOnly,Incomplete,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles"
+const packageFields = "-json=Dir,ImportPath,Name,ForTest,Goroot,Standard,DepOnly,Incomplete,Module,Imports,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles"
 
 // load lists the packages that the go command would build, dependencies
 // included. A package that does not load is listed as far as it goes: the

@@ -85,6 +85,7 @@ func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 		w.cache.used(top, st)
 		return to, nil
 	}
+	w.progress("copying " + m.Path)
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("copy module %s@%s into the cache: %w", m.Path, m.Version, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -190,8 +189,5 @@ func goroot(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if root := strings.TrimSpace(string(out)); root != "" {
-		return root
-	}
-	return runtime.GOROOT()
+	return strings.TrimSpace(string(out))
 }

@@ -25,6 +25,9 @@ type Config struct {
 	Overlay  string   // the user's own overlay file
 	Modfile  string   // the user's own -modfile
 	CacheDir string   // weft's cache; "" for the default
+
+	// Progress, when not nil, is told what weft is doing at the moment.
+	Progress func(doing string)
 }
 
 // Result is a woven build: how to run the go command so that it compiles the
@@ -59,17 +62,16 @@ type Point struct {
 
 // weaving is a Result in the making.
 type weaving struct {
-	cfg       Config
-	tc        *Toolchain
-	cache     *Cache
-	user      map[string]string // the user's overlay
-	modfile   string            // the -modfile of the build, given or generated
-	trimpath  bool
-	files     map[string]*File
-	patched   bool
-	laidAgent bool
-	pkgs      []*Package
-	res       *Result
+	cfg      Config
+	tc       *Toolchain
+	cache    *Cache
+	user     map[string]string // the user's overlay
+	modfile  string            // the -modfile of the build, given or generated
+	trimpath bool
+	files    map[string]*File
+	patched  bool
+	pkgs     []*Package
+	res      *Result
 }
 
 // Weave prepares a woven build: it lists the packages, weaves what the rules
@@ -96,6 +98,7 @@ func Weave(cfg Config) (*Result, error) {
 	if w.modfile != "" {
 		flags = append([]string{"-modfile=" + w.modfile}, flags...)
 	}
+	w.progress("listing packages")
 	if w.pkgs, err = load(tc, cfg.Dir, flags, cfg.Patterns, cfg.Tests); err != nil {
 		return nil, err
 	}
@@ -121,6 +124,7 @@ func Weave(cfg Config) (*Result, error) {
 		w.startAgents,
 		w.copyModules,
 	}
+	w.progress(fmt.Sprintf("weaving %d packages", len(w.pkgs)))
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -131,6 +135,12 @@ func Weave(cfg Config) (*Result, error) {
 	}
 	cache.Trim(time.Now()) // best effort: the build does not depend on it
 	return w.res, nil
+}
+
+func (w *weaving) progress(doing string) {
+	if w.cfg.Progress != nil {
+		w.cfg.Progress(doing)
+	}
 }
 
 // note adds a line for the user.
@@ -275,20 +285,18 @@ func (w *weaving) layEdits(s *source, why string) error {
 }
 
 // startAgents edits one file of each program that is built, so that it starts
-// the agent: of each main package named, and of each tested package's tests.
+// the agent: of each main package named, and of each tested package's tests. A
+// program in which nothing makes spans needs no agent, and stays as small as
+// it is.
 func (w *weaving) startAgents() error {
-	if !w.laidAgent {
-		return nil
-	}
-	for _, p := range w.pkgs {
-		if p.DepOnly || p.isTest() {
-			continue
-		}
+	traces := w.tracing()
+	for _, p := range w.res.Packages {
 		var file string
 		switch {
-		case w.cfg.Tests && len(p.XTestGoFiles) > 0:
+		case !w.cfg.Tests || !traces(p.ImportPath+".test"):
+		case len(p.XTestGoFiles) > 0:
 			file = p.file(p.XTestGoFiles[0])
-		case w.cfg.Tests && len(p.TestGoFiles) > 0 && !p.Standard:
+		case len(p.TestGoFiles) > 0 && !p.Standard: // a test inside std could form an import cycle
 			file = p.file(p.TestGoFiles[0])
 		}
 		if file != "" {
@@ -296,7 +304,7 @@ func (w *weaving) startAgents() error {
 				return err
 			}
 		}
-		if p.Name != "main" || p.Standard {
+		if p.Name != "main" || p.Standard || !traces(p.ImportPath) {
 			continue
 		}
 		if files := p.sources(); len(files) > 0 {
@@ -306,6 +314,33 @@ func (w *weaving) startAgents() error {
 		}
 	}
 	return nil
+}
+
+// tracing returns whether the program or test binary of an import path has a
+// woven package among its dependencies that makes spans.
+func (w *weaving) tracing() func(path string) bool {
+	makes := map[string]bool{}
+	for _, pt := range w.res.Points {
+		makes[pt.Target] = makes[pt.Target] || len(pt.Woven) > 0 && pt.Rule.spans
+	}
+	byPath := make(map[string]*Package, len(w.pkgs))
+	for _, p := range w.pkgs {
+		byPath[p.ImportPath] = p
+	}
+	found := map[string]bool{}
+	var traces func(path string) bool
+	traces = func(path string) bool {
+		if known, ok := found[path]; ok {
+			return known
+		}
+		plain, _, _ := strings.Cut(path, " ") // "p [q.test]" is p, built for q's tests
+		found[path] = makes[plain]
+		if p := byPath[path]; p != nil && !found[path] {
+			found[path] = slices.ContainsFunc(p.Imports, traces)
+		}
+		return found[path]
+	}
+	return traces
 }
 
 // finish writes the woven files and the overlay to the cache.
