@@ -31,6 +31,7 @@ Nothing is built and nothing is changed.
 func (inv *invocation) inspect() (*weave.Result, weave.Config, error) {
 	g := parseGo(append([]string{"build"}, inv.args...))
 	cfg := inv.config(g)
+	cfg.Texts = true
 	res, err := weave.Weave(cfg)
 	if err != nil {
 		return nil, cfg, err

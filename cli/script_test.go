@@ -43,6 +43,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
 			e.Setenv("GOCACHE", gocache)
 			e.Setenv("GOMODCACHE", filepath.Join(e.WorkDir, ".mod"))
 			e.Setenv("REALMODCACHE", modcache)

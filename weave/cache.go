@@ -83,6 +83,16 @@ func (c *Cache) Get(key string) ([]byte, bool) {
 	return data, true
 }
 
+// Use reports whether a file that Put has returned is still there, and keeps
+// it from being trimmed.
+func (c *Cache) Use(path string) bool {
+	st, err := os.Stat(path)
+	if err == nil {
+		c.used(path, st)
+	}
+	return err == nil
+}
+
 // PutKey stores data under a key, which must be a hash of everything that data
 // was made of.
 func (c *Cache) PutKey(key string, data []byte) error {

@@ -7,9 +7,12 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // A goroutine that receives from a channel takes on the trace context of the
@@ -24,7 +27,7 @@ import (
 // what they were; and it never follows a loop that the language calls
 // terminating, so no function misses a return.
 
-const loopVersion = "loop 1"
+const loopVersion = "loop 2" // changes when the same files would be woven otherwise
 
 // loopEnds gives, by file, the offsets after which an adoption ends.
 type loopEnds map[string][]int
@@ -60,9 +63,18 @@ func (w *weaving) endLoops() error {
 	return nil
 }
 
+// endLoopsIn weaves one package, or its external tests. What a file becomes is
+// remembered by its size and time of change, so that in a build where nothing
+// changed no file is read.
 func (w *weaving) endLoopsIn(p *Package, files []string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	memo, known := w.memoKey(p, files)
+	if known && w.recall(memo) {
+		return nil
+	}
 	texts := make(map[string][]byte, len(files))
-	parts := []string{loopVersion, w.tc.GOVERSION, p.ImportPath}
 	interesting := false
 	for _, f := range files {
 		text, err := w.read(f)
@@ -70,24 +82,13 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 			return nil // the go command will say why
 		}
 		texts[f] = text
-		parts = append(parts, filepath.Base(f), string(text))
 		interesting = interesting || receives(text)
 	}
-	if !interesting {
-		return nil
-	}
-	key := hash(parts...)
-	ends := loopEnds{}
-	if data, ok := w.cache.Get(key); !ok || json.Unmarshal(data, &ends) != nil {
+	var ends loopEnds
+	if interesting {
 		ends = findLoopEnds(p.ImportPath, files, texts)
-		data, err := json.Marshal(ends)
-		if err != nil {
-			return fmt.Errorf("keep the loops of %s: %w", p.ImportPath, err)
-		}
-		if err := w.cache.PutKey(key, data); err != nil {
-			return err
-		}
 	}
+	laid := map[string]string{} // by path, the file in the cache
 	for _, f := range files {
 		offs := ends[filepath.Base(f)]
 		if len(offs) == 0 {
@@ -98,11 +99,63 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 			continue
 		}
 		s.endLoops(offs)
-		if err := w.layEdits(s, "ends of adoptions"); err != nil {
+		if err := w.layEdits(s, loopWhy); err != nil {
+			return err
+		}
+		if laid[f], err = w.cache.Put(w.files[f].New, "-"+filepath.Base(f)); err != nil {
 			return err
 		}
 	}
-	return nil
+	if memo == "" {
+		return nil
+	}
+	data, err := json.Marshal(laid)
+	if err != nil {
+		return fmt.Errorf("keep the loops of %s: %w", p.ImportPath, err)
+	}
+	return w.cache.PutKey(memo, data)
+}
+
+const loopWhy = "ends of adoptions"
+
+// settled is how old a file must be for its size and time to tell its content:
+// a younger one may change again within the clock's tick.
+const settled = 2 * time.Second
+
+// memoKey returns the key under which the outcome for the files is kept, ""
+// when it may not be, and whether it may be used.
+func (w *weaving) memoKey(p *Package, files []string) (key string, use bool) {
+	parts := []string{loopVersion, w.tc.GOVERSION, p.ImportPath, fmt.Sprint(w.trimpath)}
+	for _, f := range files {
+		st, err := os.Stat(f)
+		if err != nil || w.files[f] != nil || time.Since(st.ModTime()) < settled {
+			return "", false
+		}
+		if _, ok := w.user[f]; ok {
+			return "", false
+		}
+		parts = append(parts, f, strconv.FormatInt(st.Size(), 10), strconv.FormatInt(st.ModTime().UnixNano(), 10))
+	}
+	return hash(parts...), !w.cfg.Texts
+}
+
+// recall lays what was remembered under key, and reports whether all of it was
+// there.
+func (w *weaving) recall(key string) bool {
+	data, ok := w.cache.Get(key)
+	laid := map[string]string{}
+	if !ok || json.Unmarshal(data, &laid) != nil {
+		return false
+	}
+	for _, to := range laid {
+		if !w.cache.Use(to) {
+			return false
+		}
+	}
+	for path, to := range laid {
+		w.files[path] = &File{Path: path, Why: loopWhy, cached: to}
+	}
+	return true
 }
 
 // endLoops weaves a call that ends an adoption at each offset.

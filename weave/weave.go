@@ -26,6 +26,10 @@ type Config struct {
 	Modfile  string   // the user's own -modfile
 	CacheDir string   // weft's cache; "" for the default
 
+	// Texts asks for the text of every File of the Result, which otherwise is
+	// left out where it did not change since the last build.
+	Texts bool
+
 	// Progress, when not nil, is told what weft is doing at the moment.
 	Progress func(doing string)
 }
@@ -48,6 +52,8 @@ type File struct {
 	Why  string // what put it there or edited it
 	Old  []byte // nil for a file that is added
 	New  []byte
+
+	cached string // where New lies in the cache already; New is nil then
 }
 
 // A Point is what became of one rule.
@@ -230,6 +236,9 @@ func (w *weaving) abs(path string) string {
 // read returns a file as the go command would see it so far.
 func (w *weaving) read(path string) ([]byte, error) {
 	if f, ok := w.files[path]; ok {
+		if f.New == nil && f.cached != "" {
+			return os.ReadFile(f.cached)
+		}
 		return f.New, nil
 	}
 	if to, ok := w.user[path]; ok {
@@ -245,7 +254,7 @@ func (w *weaving) read(path string) ([]byte, error) {
 // it would have seen otherwise, nil for nothing.
 func (w *weaving) lay(path string, old, text []byte, why string) error {
 	if f, ok := w.files[path]; ok {
-		f.New = text
+		f.New, f.cached = text, ""
 		if !strings.Contains(f.Why, why) {
 			f.Why += ", " + why
 		}
@@ -350,11 +359,13 @@ func (w *weaving) finish() error {
 		o.Replace[from] = to
 	}
 	for path, f := range w.files {
-		to, err := w.cache.Put(f.New, "-"+filepath.Base(path))
-		if err != nil {
-			return err
+		if f.cached == "" {
+			var err error
+			if f.cached, err = w.cache.Put(f.New, "-"+filepath.Base(path)); err != nil {
+				return err
+			}
 		}
-		o.Replace[path] = to
+		o.Replace[path] = f.cached
 		w.res.Files = append(w.res.Files, f)
 	}
 	slices.SortFunc(w.res.Files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
