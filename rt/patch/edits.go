@@ -23,7 +23,7 @@ var files = []file{
 		// have been another goroutine's before.
 		{
 			old: "	if isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1)\n	} else {\n",
-			new: "	if isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1); newg.weft = weftState{}\n	} else {\n",
+			new: "	if weftBirth(newg, callergp); isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1)\n	} else {\n",
 		},
 		{
 			old: "		newg.bubble = callergp.bubble\n",
@@ -43,6 +43,11 @@ var files = []file{
 			new: "	exithook.Run(code); WeftDie()\n",
 		},
 	}},
+
+	{"runtime/traceback.go", []edit{{ // weft's own goroutines: not counted, not shown, no obstacle to finding a deadlock
+		old: "	// Keep this in sync with internal/trace.IsSystemGoroutine.\n",
+		new: "	if gp.weft.Root&WeftMuted != 0 { return true } // Keep this in sync with internal/trace.IsSystemGoroutine.\n",
+	}}},
 
 	{"runtime/coro.go", []edit{
 		{

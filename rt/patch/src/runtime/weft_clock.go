@@ -16,9 +16,10 @@ func WeftTicks() int64 {
 // WeftTicksTSC reports whether [WeftTicks] counts cycles.
 func WeftTicksTSC() bool { return weftTSC }
 
-// WeftRand returns 64 bits of the runtime's cheap random numbers, which must not
-// be relied upon for security.
-func WeftRand() uint64 { return uint64(cheaprand64()) }
+// WeftRand returns 64 random bits of the runtime's generator (ChaCha8, per M). The
+// cheaper cheaprand64 would not do for ids: its top bit is always 0, and its
+// state has just 64 bits, so that ids would meet across many processes.
+func WeftRand() uint64 { return rand() }
 
 // WeftPin keeps the goroutine on its P until [WeftUnpin], and returns the P's id.
 // In between it must not block.

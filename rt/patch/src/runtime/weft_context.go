@@ -26,7 +26,7 @@ const (
 	WeftSampled = 1 << 0 // recorded, and propagated as sampled
 	WeftOwn     = 1 << 1 // set by the goroutine itself: a receive never replaces it; not passed on
 	WeftAdopted = 1 << 2 // came with a value received from a channel; not passed on
-	WeftMuted   = 1 << 3 // weft's own goroutine: passed on by go statements, never by channels
+	WeftMuted   = 1 << 3 // weft's own goroutine, for life: passed on by go statements, never by channels; it counts as a system goroutine
 )
 
 // weftState is what weft keeps in a g. At 56 bytes it takes g from 456 to 512
@@ -67,6 +67,14 @@ func (x *WeftContext) passedOn() WeftContext {
 	y := *x
 	y.Root &^= WeftOwn | WeftAdopted
 	return y
+}
+
+// weftBirth clears the context of a g that is about to be a new goroutine. One
+// that a goroutine of weft's own starts is weft's own too, and so a system
+// goroutine: this flag, which such a goroutine has for all of its life, is what
+// isSystemGoroutine looks at. It runs on the system stack, from newproc1.
+func weftBirth(newg, callergp *g) {
+	newg.weft = weftState{WeftContext: WeftContext{Root: callergp.weft.Root & WeftMuted}}
 }
 
 // weftInherit makes newg start out in callergp's context. It runs on the system
