@@ -237,7 +237,7 @@ func BenchmarkExport(b *testing.B) {
 	b.ReportAllocs()
 	b.StopTimer()
 	for left := b.N; left > 0; {
-		n := min(left, 2000)
+		n := min(left, 500)
 		benchSpans(n, keys)
 		left -= n
 		b.StartTimer()

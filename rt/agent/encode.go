@@ -14,7 +14,7 @@ import (
 type encoder struct {
 	head  []byte   // the request up to where the spans begin: resource and scope
 	inner int      // where in head the length of the ScopeSpans lies
-	keys  [][]byte // by trace.Key, a KeyValue's field key as it is on the wire
+	keys  [][]byte // by trace.Key, a KeyValue up to its text, see appendAttr
 	clock *clock
 
 	buf   []byte
@@ -154,9 +154,7 @@ func (e *encoder) appendEvents(b []byte, r *trace.Record) []byte {
 			at = len(b)
 			b = append(b, 0x09)
 			b = binary.LittleEndian.AppendUint64(b, uint64(e.clock.wall(int64(a.Num))))
-			key := e.key(a.Key)
-			b = append(b, 0x12)
-			b = append(b, key[1:]...)
+			b = appendString(b, 0x12, a.Key.Name())
 		case a.OfEvent && at != 0:
 			b = e.appendAttr(b, 0x1a, &a)
 		}
@@ -167,58 +165,66 @@ func (e *encoder) appendEvents(b []byte, r *trace.Record) []byte {
 	return b
 }
 
+// A KeyValue with a string, where all lengths take one byte:
+//
+//	tag n 0x0a len(key) key 0x12 len(value)+2 0x0a len(value) value
+//
+// encoder.keys has that up to the value, with zeros for the tag and for the lengths that depend on the value. Other types
+// have something else after the key.
+const (
+	beforeKey  = 2 // tag and n
+	afterKey   = 4 // from 0x12 on
+	shortValue = 120
+)
+
 // appendAttr writes a KeyValue as the field with this tag.
 func (e *encoder) appendAttr(b []byte, tag byte, a *trace.Entry) []byte {
 	if int(a.Key) >= len(e.keys) {
 		e.learnKeys()
 	}
 	k := e.keys[a.Key]
+	n := len(k) - beforeKey - afterKey // of the key field
 	switch a.Kind {
 	case trace.EntryStr:
 		s := text(a.Str)
-		if len(k)+len(s) < 120 { // all lengths take one byte
-			b = append(b, tag, byte(len(k)+4+len(s)))
+		if n+len(s) < shortValue {
+			at := len(b)
 			b = append(b, k...)
-			b = append(b, 0x12, byte(len(s)+2), 0x0a, byte(len(s)))
+			h := b[at:]
+			h[0], h[1] = tag, byte(n+afterKey+len(s))
+			h[len(h)-3], h[len(h)-1] = byte(len(s)+2), byte(len(s))
 			return append(b, s...)
 		}
 		value := 1 + uvarintLen(len(s)) + len(s)
-		b = binary.AppendUvarint(append(b, tag), uint64(len(k)+1+uvarintLen(value)+value))
-		b = append(b, k...)
+		b = binary.AppendUvarint(append(b, tag), uint64(n+1+uvarintLen(value)+value))
+		b = append(b, k[beforeKey:beforeKey+n]...)
 		b = binary.AppendUvarint(append(b, 0x12), uint64(value))
 		b = binary.AppendUvarint(append(b, 0x0a), uint64(len(s)))
 		return append(b, s...)
 	case trace.EntryInt:
 		var v [10]byte
-		n := binary.PutUvarint(v[:], a.Num)
-		b = binary.AppendUvarint(append(b, tag), uint64(len(k)+3+n))
-		b = append(b, k...)
-		b = append(b, 0x12, byte(1+n), 0x18)
-		return append(b, v[:n]...)
+		size := binary.PutUvarint(v[:], a.Num)
+		b = binary.AppendUvarint(append(b, tag), uint64(n+3+size))
+		b = append(b, k[beforeKey:beforeKey+n]...)
+		b = append(b, 0x12, byte(1+size), 0x18)
+		return append(b, v[:size]...)
 	case trace.EntryBool:
-		b = binary.AppendUvarint(append(b, tag), uint64(len(k)+4))
-		b = append(b, k...)
+		b = binary.AppendUvarint(append(b, tag), uint64(n+4))
+		b = append(b, k[beforeKey:beforeKey+n]...)
 		return append(b, 0x12, 2, 0x10, byte(a.Num))
 	case trace.EntryFloat:
-		b = binary.AppendUvarint(append(b, tag), uint64(len(k)+11))
-		b = append(b, k...)
+		b = binary.AppendUvarint(append(b, tag), uint64(n+11))
+		b = append(b, k[beforeKey:beforeKey+n]...)
 		b = append(b, 0x12, 9, 0x21)
 		return binary.LittleEndian.AppendUint64(b, a.Num)
 	}
 	return b
 }
 
-// key is the KeyValue.key field of k.
-func (e *encoder) key(k trace.Key) []byte {
-	if int(k) >= len(e.keys) {
-		e.learnKeys()
-	}
-	return e.keys[k]
-}
-
 func (e *encoder) learnKeys() {
 	for k := len(e.keys); k < trace.NumKeys(); k++ {
-		e.keys = append(e.keys, appendText(nil, 0x0a, trace.Key(k).Name()))
+		b := appendText(make([]byte, beforeKey), 0x0a, trace.Key(k).Name())
+		e.keys = append(e.keys, append(b, 0x12, 0, 0x0a, 0))
 	}
 }
 

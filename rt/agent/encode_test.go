@@ -220,7 +220,7 @@ func BenchmarkEncode(b *testing.B) {
 	b.StopTimer()
 	size, spans := 0, 0
 	for left := b.N; left > 0; {
-		n := min(left, 2000)
+		n := min(left, 500)
 		benchSpans(n, keys)
 		left -= n
 		e.begin(e.buf)
