@@ -8,13 +8,9 @@ import (
 )
 
 // inherit makes c the context of the calling goroutine, as if it had been
-// started by a goroutine with that context, or with adopted as if a receive had
-// brought it.
-func inherit(c gctx, adopted bool) {
-	c.Root &^= flagOwn | flagAdopted
-	if adopted {
-		c.Root |= flagAdopted
-	}
+// started by a goroutine with that context, or as the flags say.
+func inherit(c gctx, flags uint64) {
+	c.Root = c.Root&^flagOwn | flags
 	*goroutine() = c
 }
 
@@ -34,35 +30,39 @@ func request(name string, parent Context) (*Span, gctx) {
 
 func TestLeftBehind(t *testing.T) {
 	for _, tt := range []struct {
-		name          string
-		adopted, past bool
-		unsampled     bool
-		sameTrace     bool
-		link          bool
-		leftForSecond bool
+		name      string
+		how       uint64 // flags of the context
+		ended     int    // state of the local root
+		unsampled bool
+		same      bool // trace
+		link      bool
 	}{
-		{name: "open", sameTrace: true},
-		{name: "open, adopted", adopted: true, sameTrace: true},
-		{name: "past", past: true, link: true},
-		{name: "past, adopted", past: true, adopted: true},
-		{name: "past, unsampled", past: true, unsampled: true},
+		{name: "open", same: true},
+		{name: "open, adopted", how: flagAdopted, same: true},
+		{name: "open, hearsay", how: flagHearsay, same: true},
+		{name: "grace", ended: rootGrace, same: true},
+		{name: "grace, adopted", how: flagAdopted, ended: rootGrace, link: true},
+		{name: "grace, hearsay", how: flagHearsay, ended: rootGrace, link: true},
+		{name: "past", ended: rootPast, link: true},
+		{name: "past, adopted", how: flagAdopted, ended: rootPast},
+		{name: "past, hearsay", how: flagHearsay, ended: rootPast},
+		{name: "past, unsampled", ended: rootPast, unsampled: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			use(t, Config{})
+			use(t, Config{Grace: 1e15})
 			var parent Context
 			if tt.unsampled {
 				parent = Context{Trace: ID{1, 1}, Span: 1}
 			}
 			root, c := request("root", parent)
-			if tt.past {
+			if tt.ended != rootOpen {
 				root.End()
-				past(c)
-				if s, open := rootSlot(c.Root); s.word.Load() == open&^1 {
-					s.closed.Store(ticks() - limits.graceTicks.Load() - 1)
-				}
 			}
-			inherit(c, tt.adopted)
-			if _, _, ok := Current(); ok == tt.past {
+			if tt.ended == rootPast {
+				Configure(Config{Grace: 1})
+			}
+			inherit(c, tt.how)
+			if _, _, ok := Current(); ok != tt.same {
 				t.Errorf("Current: %t", ok)
 			}
 			var a, b Span
@@ -73,7 +73,7 @@ func TestLeftBehind(t *testing.T) {
 			root.End()
 			s := drain(t)
 			ra, rb := s["a"], s["b"]
-			if same := ra.Trace == (ID{c.TraceHi, c.TraceLo}); same != tt.sameTrace {
+			if same := ra.Trace == (ID{c.TraceHi, c.TraceLo}); same != tt.same {
 				t.Errorf("same trace: %t", same)
 			}
 			link := Context{}
@@ -83,11 +83,11 @@ func TestLeftBehind(t *testing.T) {
 			if ra.Link != link {
 				t.Errorf("link %+v, want %+v", ra.Link, link)
 			}
-			if tt.past && (ra.Parent != 0 || !ra.Root) {
+			if !tt.same && (ra.Parent != 0 || !ra.Root) {
 				t.Errorf("%+v", ra.Record)
 			}
 			// The goroutine is done with the old trace then.
-			if rb.Link != (Context{}) || (rb.Trace == ra.Trace) != tt.sameTrace {
+			if rb.Link != (Context{}) || (rb.Trace == ra.Trace) != tt.same {
 				t.Errorf("second: %+v", rb.Record)
 			}
 		})
@@ -100,7 +100,7 @@ func TestGrace(t *testing.T) {
 	use(t, Config{Grace: 1e15})
 	root, c := request("root", Context{State: "s=1", Baggage: "k=v"})
 	root.End()
-	inherit(c, false)
+	inherit(c, 0)
 	if out, ok := CurrentContext(); !ok || out.State != "" || out.Baggage != "" {
 		t.Errorf("%+v", out)
 	}
@@ -110,16 +110,16 @@ func TestGrace(t *testing.T) {
 	left := *goroutine()
 	part.Start("part", KindInternal) // of the job's own goroutine
 	part.End()
-	inherit(left, false)
+	inherit(left, 0)
 	late.Start("late", KindInternal) // of a goroutine that the job started
 	late.End()
 	job.End()
-	inherit(left, false)
+	inherit(left, 0)
 	var grace, end Span
 	grace.Start("grace", KindInternal)
 	grace.End()
 	Configure(Config{Grace: 1})
-	inherit(left, false)
+	inherit(left, 0)
 	end.Start("end", KindInternal)
 	end.End()
 	s := drain(t)
@@ -137,7 +137,7 @@ func TestGrace(t *testing.T) {
 func TestOwn(t *testing.T) {
 	use(t, Config{})
 	root, c := request("root", Context{})
-	inherit(c, false)
+	inherit(c, 0)
 	var job, a, b Span
 	job.Start("job", KindInternal)
 	root.End()
@@ -209,7 +209,7 @@ func TestManyRoots(t *testing.T) {
 			last = &list[i]
 		}
 	}
-	inherit(last.ctx, false)
+	inherit(last.ctx, 0)
 	if _, _, ok := Current(); ok {
 		t.Error("a context that nobody knows to be open")
 	}
@@ -232,7 +232,7 @@ func TestAnyHandle(t *testing.T) {
 			t.Errorf("%x: state %d", h, st)
 		}
 		closeRoot(r, 0)
-		inherit(gctx{1, 2, 3, r}, false)
+		inherit(gctx{1, 2, 3, r}, 0)
 		var s Span
 		s.Start("s", KindInternal)
 		s.End()
@@ -255,7 +255,7 @@ func TestSides(t *testing.T) {
 		}
 		var c gctx
 		list[i], c = request("r", p)
-		inherit(c, false)
+		inherit(c, 0)
 		if i%2 == 0 {
 			SetRoute(&routes[i])
 		}

@@ -89,8 +89,8 @@ type entry struct {
 }
 
 // Start opens a span. It is a child of the goroutine's current span; if there is
-// none, or only one whose local root ended longer ago than the grace period, it
-// is the root of a new trace. It becomes the goroutine's current span until End
+// none, or only one whose local root has ended (for longer than the grace period,
+// unless a channel brought it), it is the root of a new trace. It becomes the goroutine's current span until End
 // or Detach. Starting a span that is open does nothing.
 func (s *Span) Start(name string, kind Kind) {
 	if enabled.Load() != 0 {
@@ -123,9 +123,13 @@ func (s *Span) startChild(name string, kind Kind) {
 			s.startRoot(name, kind, &noParent, link{})
 			return
 		}
-		if rootEnded(sl, open, r) == rootPast && r&flagOwn == 0 {
+		// What came by a channel gets no grace: whoever collects results for a
+		// living would never get out of the trace.
+		heard := r&(flagAdopted|flagHearsay) != 0
+		past := rootEnded(sl, open, r) == rootPast
+		if heard || past && r&flagOwn == 0 {
 			var l link
-			if r&(flagAdopted|flagSampled|flagDropped) == flagSampled {
+			if r&(flagSampled|flagDropped) == flagSampled && !(heard && past) {
 				l = link{ID{g.TraceHi, g.TraceLo}, g.Span}
 			}
 			*g = gctx{}
