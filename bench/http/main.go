@@ -2,14 +2,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,11 +14,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/weft-trace/weft/bench/internal/measure"
-	"github.com/weft-trace/weft/bench/internal/sink"
 	"github.com/weft-trace/weft/bench/internal/toolchain"
 )
 
@@ -37,8 +32,9 @@ var loads = []load{
 }
 
 var (
-	rounds      = flag.Int("rounds", 5, "how many times each variant is run, in turn")
-	seconds     = flag.Int("seconds", 8, "how long each load lasts")
+	rounds      = flag.Int("rounds", 3, "how many times the servers are started anew")
+	turns       = flag.Int("turns", 6, "how many times in a round each server is loaded, in turn")
+	seconds     = flag.Int("seconds", 2, "how long each turn lasts")
 	connections = flag.Int("connections", 32, "how many wrk keeps busy")
 	pin         = flag.Bool("pin", runtime.NumCPU() > 1, "keep the server on one half of the cores, wrk and the sink on the other")
 	only        = flag.String("load", "", "only this load: tiny or order")
@@ -57,7 +53,7 @@ type variant struct {
 
 type figures struct {
 	cpu, rate, p50, p99, idle, rss measure.Series // µs per request, requests per second, µs, µs, MiB, MiB
-	requests, spans, want, bytes   int64
+	spans, want, bytes             int64
 	said                           map[string]int // lines on stderr
 	tree                           []string       // the spans of one request, alone
 	whole                          bool           // whether they are one trace with as many spans as there should be
@@ -121,29 +117,21 @@ func run() error {
 		}
 	}
 	fmt.Println(measure.Machine())
-	fmt.Printf("%d rounds of %d s, %d connections, server on cores %s, wrk and sink on %s, collector: %s\n",
-		*rounds, *seconds, *connections, or(server, "all"), or(rest, "all"), *collector)
+	fmt.Printf("%d rounds of %d turns of %d s, %d connections, server on cores %s, wrk and sink on %s, collector: %s\n",
+		*rounds, *turns, *seconds, *connections, or(server, "all"), or(rest, "all"), *collector)
 
 	for round := range *rounds {
 		for _, l := range loads {
 			if *only != "" && *only != l.name {
 				continue
 			}
-			order := slices.Clone(variants)
-			if round%2 == 1 {
-				slices.Reverse(order)
+			if err := compare(variants, l, server, script, round); err != nil {
+				return fmt.Errorf("%s: %w", l.name, err)
 			}
-			for _, v := range order {
+			for _, v := range variants {
 				f := v.got[l.name]
-				if f == nil {
-					f = &figures{said: map[string]int{}}
-					v.got[l.name] = f
-				}
-				if err := f.measure(v, l, server, script); err != nil {
-					return fmt.Errorf("%s, %s: %w", v.name, l.name, err)
-				}
-				fmt.Fprintf(os.Stderr, "round %d %-6s %-8s %6.1f us/request %7.0f req/s p99 %6.0f us\n",
-					round+1, l.name, v.name, f.cpu[round], f.rate[round], f.p99[round])
+				fmt.Fprintf(os.Stderr, "round %d %-6s %-8s %6.1f us/request %7.0f req/s p99 %6.0f us\n", round+1, l.name, v.name,
+					f.cpu[len(f.cpu)-*turns:].Median(), f.rate[len(f.rate)-*turns:].Median(), f.p99[len(f.p99)-*turns:].Median())
 			}
 		}
 	}
@@ -186,144 +174,46 @@ func or(s, t string) string {
 	return s
 }
 
-// measure starts a server, warms it up, loads it, and ends it.
-func (f *figures) measure(v *variant, l load, cores, script string) error {
-	s, err := sink.Start()
-	if err != nil {
-		return err
+// compare starts a server of each variant and loads them in turn: the others idle meanwhile.
+func compare(variants []*variant, l load, cores, script string, round int) (err error) {
+	var servers []*server
+	defer func() {
+		for _, s := range servers {
+			s.kill()
+		}
+	}()
+	for _, v := range variants {
+		f := v.got[l.name]
+		if f == nil {
+			f = &figures{said: map[string]int{}}
+			v.got[l.name] = f
+		}
+		s, err := start(v, f, l, cores)
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.name, err)
+		}
+		servers = append(servers, s)
+		if _, err := wrk(script, s.url+l.path, time.Second); err != nil { // warm up
+			return err
+		}
 	}
-	defer s.Close()
-	endpoint := s.URL
-	if *collector == "none" {
-		endpoint = "http://127.0.0.1:1"
-	}
-	cmd := exec.Command(v.bin)
-	if cores != "" {
-		cmd = exec.Command("taskset", "-c", cores, v.bin)
-	}
-	cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_SERVICE_NAME=app")
-	if v.name == "by hand" {
-		// Else the spans from before the load would arrive five seconds later and be counted with the requests'.
-		cmd.Env = append(cmd.Env, "OTEL_BSP_SCHEDULE_DELAY=500")
-	}
-	cmd.Env = append(cmd.Env, strings.FieldsFunc(*environ, func(r rune) bool { return r == ',' })...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer cmd.Process.Kill() // when an error returns early
-	lines := bufio.NewScanner(stdout)
-	if !lines.Scan() {
-		return fmt.Errorf("no address on stdout\n%s", stderr.String())
-	}
-	url := lines.Text()
-	p := toolchain.Process(cmd.Process.Pid)
-
-	// What the program does before it serves makes spans too (it fills its database): they are not counted below.
-	before := s.Settle(1500*time.Millisecond, 10*time.Second)
-	idle, _, err := p.RSS()
-	if err != nil {
-		return err
-	}
-	if err := f.look(s, url, l); err != nil {
-		return err
-	}
-	if _, err := wrk(script, url+l.path, time.Second); err != nil { // warm up
-		return err
-	}
-	cpu0, err := p.CPU()
-	if err != nil {
-		return err
-	}
-	r, err := wrk(script, url+l.path, time.Duration(*seconds)*time.Second)
-	if err != nil {
-		return err
-	}
-	_, most, err := p.RSS()
-	if err != nil {
-		return err
-	}
-	time.Sleep(1200 * time.Millisecond) // what is left to export belongs to the requests
-	cpu1, err := p.CPU()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	var hellos, orders, stocks int64
-	if !lines.Scan() {
-		return fmt.Errorf("no count on stdout\n%s", stderr.String())
-	}
-	if _, err := fmt.Sscan(lines.Text(), &hellos, &orders, &stocks); err != nil {
-		return fmt.Errorf("count on stdout: %q: %w", lines.Text(), err)
-	}
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%w\n%s", err, stderr.String())
-	}
-	if err := s.Err(); err != nil {
-		return err
-	}
-	if r.Errors != 0 || r.Requests == 0 {
-		return fmt.Errorf("wrk: %+v", r)
-	}
-	f.cpu = append(f.cpu, float64((cpu1-cpu0).Microseconds())/r.Requests)
-	f.rate = append(f.rate, r.Requests/(r.Micros/1e6))
-	f.p50 = append(f.p50, r.P50)
-	f.p99 = append(f.p99, r.P99)
-	f.idle = append(f.idle, float64(idle)/(1<<20))
-	f.rss = append(f.rss, float64(most)/(1<<20))
-	all := max(hellos, orders)
-	f.requests += all
-	f.want += all * l.spans
-	f.spans += s.Spans() - before
-	f.bytes += s.Bytes()
-	for line := range strings.Lines(stderr.String()) {
-		f.said[strings.TrimSpace(line)]++
-	}
-	return nil
-}
-
-// look sends one request alone and keeps its spans as a tree, one line each.
-func (f *figures) look(s *sink.Sink, url string, l load) error {
-	s.Keep(true)
-	defer s.Keep(false)
-	r, err := http.Get(url + l.path)
-	if err != nil {
-		return err
-	}
-	body, err := io.ReadAll(r.Body)
-	r.Body.Close()
-	if err != nil || r.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s: %s (%v)", l.path, r.Status, body, err)
-	}
-	s.Settle(1500*time.Millisecond, 10*time.Second)
-	spans := s.Kept()
-	f.tree = nil
-	var under func(parent, indent string)
-	under = func(parent, indent string) {
-		for _, sp := range spans {
-			if sp.Parent == parent {
-				f.tree = append(f.tree, indent+sp.Name)
-				under(sp.ID, indent+"  ")
+	for turn := range *turns {
+		order := slices.Clone(servers)
+		if (round+turn)%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, s := range order {
+			if err := s.turn(script); err != nil {
+				return fmt.Errorf("%s: %w", s.variant.name, err)
 			}
 		}
 	}
-	under("", "")
-	traces := map[string]bool{}
-	for _, sp := range spans {
-		traces[sp.Trace] = true
+	time.Sleep(1500 * time.Millisecond) // what is left to export belongs to the requests
+	for _, s := range servers {
+		if err := s.end(); err != nil {
+			return fmt.Errorf("%s: %w", s.variant.name, err)
+		}
 	}
-	f.whole = len(traces) == 1 && len(f.tree) == int(l.spans) && len(spans) == len(f.tree)
-	if len(f.tree) > 12 {
-		f.tree = append(f.tree[:12], "…")
-	}
-	f.tree = append(f.tree, fmt.Sprintf("(%d spans in %d traces)", len(spans), len(traces)))
 	return nil
 }
 

@@ -109,26 +109,29 @@ func Used(p *os.ProcessState) (cpu time.Duration, maxRSS int64) {
 // Process is a running process on Linux, by its id.
 type Process int
 
-// CPU is the time that its threads, also those that have ended, ran so far.
+// CPU is the time that its threads ran so far, in nanoseconds as the scheduler counts them. Go programs keep their threads.
 func (p Process) CPU() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", int(p)))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", int(p)))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(b), ") ") // the name in parentheses may hold spaces
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: %d fields", int(p), len(f))
-	}
-	var ticks int64
-	for _, s := range f[11:13] { // utime, stime, in 1/100 s on every Linux that Go runs on
-		n, err := strconv.ParseInt(s, 10, 64)
+	var sum time.Duration
+	for _, name := range threads {
+		b, err := os.ReadFile(name)
 		if err != nil {
 			return 0, err
 		}
-		ticks += n
+		ran, _, _ := strings.Cut(string(b), " ")
+		n, err := strconv.ParseInt(ran, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += time.Duration(n)
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	if sum == 0 {
+		return 0, fmt.Errorf("/proc/%d/task: no thread has run", int(p))
+	}
+	return sum, nil
 }
 
 // RSS is the resident set now and at its greatest, in bytes.
