@@ -41,6 +41,9 @@ func weave(t *testing.T) string {
 	if _, ok := patch.For(version); !ok {
 		t.Skip("no runtime patch for " + version)
 	}
+	if strings.Contains(filepath.ToSlash(goroot), "/pkg/mod/") {
+		t.Skip("the go command lays nothing over a toolchain that it downloaded")
+	}
 	dir := t.TempDir()
 	overlay, err := patch.WriteOverlay(goroot, version, filepath.Join(dir, "std"))
 	if err != nil {
