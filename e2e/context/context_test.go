@@ -191,8 +191,8 @@ func end(t *testing.T, bin, how string, env []string) ending {
 		t.Fatal(err)
 	}
 	text := stderr.String()
-	if how == "fatal" || how == "QUIT" || how == "overflow" {
-		text, _, _ = strings.Cut(text, "\n") // what other goroutines do varies
+	if how == "fatal" || how == "QUIT" || how == "overflow" || how == "panic-Error" {
+		text, _, _ = strings.Cut(text, "\n") // what the goroutines do varies
 	}
 	for _, v := range varies {
 		text = v.ReplaceAllString(text, "·")

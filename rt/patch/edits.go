@@ -19,8 +19,8 @@ var files = []file{
 	}}},
 
 	{"runtime/proc.go", []edit{
-		// The go statement. Goroutines of the runtime itself inherit nothing; a g may
-		// have been another goroutine's before.
+		// The go statement. Goroutines of the runtime itself inherit nothing; those of
+		// weft's own count among them. A g may have been another goroutine's before.
 		{
 			old: "	if isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1)\n	} else {\n",
 			new: "	if weftBirth(newg, callergp); isSystemGoroutine(newg, false) {\n		sched.ngsys.Add(1)\n	} else {\n",
@@ -46,7 +46,7 @@ var files = []file{
 
 	{"runtime/traceback.go", []edit{{ // weft's own goroutines: not counted, not shown, no obstacle to finding a deadlock
 		old: "	// Keep this in sync with internal/trace.IsSystemGoroutine.\n",
-		new: "	if gp.weft.Root&WeftMuted != 0 { return true } // Keep this in sync with internal/trace.IsSystemGoroutine.\n",
+		new: "	if gp.weft.from == weftHidden { return true } // Keep this in sync with internal/trace.IsSystemGoroutine.\n",
 	}}},
 
 	{"runtime/coro.go", []edit{
@@ -140,6 +140,13 @@ var files = []file{
 			new: "	if w, ok := arg.(*weftFunc); ok { old := weftSwap(w.context); go w.f(); weftSwap(old); return }; go arg.(func())()\n",
 		},
 	}},
+
+	// A test that is over is in no request any more; it must not put those that it
+	// wakes into one.
+	{"testing/testing.go", []edit{{
+		old: "	defer func() {\n		t.checkRaces()\n",
+		new: "	defer func() {\n		runtime.WeftSwap(runtime.WeftContext{}); t.checkRaces()\n",
+	}}},
 
 	{"context/context.go", []edit{
 		{

@@ -5,7 +5,6 @@ package main
 import (
 	"os"
 	"runtime"
-	"strings"
 	"time"
 )
 
@@ -25,10 +24,12 @@ func hooks() {
 		seen("panic")
 		panic("of the agent's own, recovered")
 	})
-	if agent := os.Getenv("AGENT"); agent != "" && !strings.HasPrefix(os.Args[1], "dead") {
+	saved := runtime.WeftSwap(runtime.WeftContext{Root: runtime.WeftMuted})
+	defer runtime.WeftSwap(saved)
+	go func() { select {} }() // keeps no deadlock from being found
+	if agent := os.Getenv("AGENT"); agent != "" {
 		runtime.WeftSetSignalDeath(int64(200 * time.Millisecond))
 		go func() {
-			*runtime.WeftG() = runtime.WeftContext{Root: runtime.WeftMuted}
 			for runtime.WeftDying() == 0 {
 				time.Sleep(time.Millisecond)
 			}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"reflect"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -606,4 +607,39 @@ func TestCond(t *testing.T) {
 	}()
 	as(1, func() { queue.put(1) })
 	b.want(t, 0)
+}
+
+// TestHidden: goroutines that a muted one starts are weft's own, and the program
+// does not see them; a goroutine that is muted for a while is still the program's.
+func TestHidden(t *testing.T) {
+	before := runtime.NumGoroutine()
+	stop, b := make(chan struct{}), newBox()
+	saved := runtime.WeftSwap(runtime.WeftContext{Root: runtime.WeftMuted})
+	go func() {
+		go func() {
+			b.put(runtime.WeftG().Root)
+			<-stop
+			b.put(0)
+		}()
+		b.put(runtime.WeftG().Root)
+		<-stop
+		b.put(0)
+	}()
+	during := runtime.NumGoroutine() // others may end at any time
+	runtime.WeftSwap(saved)
+	b.want(t, runtime.WeftMuted)
+	b.want(t, runtime.WeftMuted)
+	if after := runtime.NumGoroutine(); during > before || after > before {
+		t.Errorf("%d goroutines, while muted %d, then %d", before, during, after)
+	}
+	dump := make([]byte, 1<<20)
+	if dump := string(dump[:runtime.Stack(dump, true)]); strings.Count(dump, "TestHidden") != 1 {
+		t.Errorf("dump shows what is hidden:\n%s", dump)
+	}
+	close(stop)
+	b.get()
+	b.get()
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
 }

@@ -26,7 +26,7 @@ const (
 	WeftSampled = 1 << 0 // recorded, and propagated as sampled
 	WeftOwn     = 1 << 1 // set by the goroutine itself: a receive never replaces it; not passed on
 	WeftAdopted = 1 << 2 // came with a value received from a channel; not passed on
-	WeftMuted   = 1 << 3 // weft's own goroutine, for life: passed on by go statements, never by channels; it counts as a system goroutine
+	WeftMuted   = 1 << 3 // weft's own goroutine: passed on by go statements, never by channels
 )
 
 // weftState is what weft keeps in a g. At 56 bytes it takes g from 456 to 512
@@ -36,7 +36,7 @@ type weftState struct {
 	WeftContext
 
 	// from is the address of the channel that an adopted context came from. It keeps
-	// nothing alive.
+	// nothing alive. It is weftHidden in a goroutine that was started by a muted one.
 	from uint64
 
 	// tags say which values this goroutine last took out of, or put into, which
@@ -69,12 +69,20 @@ func (x *WeftContext) passedOn() WeftContext {
 	return y
 }
 
-// weftBirth clears the context of a g that is about to be a new goroutine. One
-// that a goroutine of weft's own starts is weft's own too, and so a system
-// goroutine: this flag, which such a goroutine has for all of its life, is what
-// isSystemGoroutine looks at. It runs on the system stack, from newproc1.
+// weftHidden in weftState.from marks weft's own goroutines. To the program they
+// are like those of the runtime: NumGoroutine does not count them, stack dumps and
+// goroutine profiles do not show them, and they keep no deadlock from being
+// reported.
+const weftHidden = ^uint64(0)
+
+// weftBirth makes newg, which may have been another goroutine, one without
+// context, and hidden if callergp is muted. It runs on the system stack, from
+// newproc1, before that asks whether newg is a system goroutine.
 func weftBirth(newg, callergp *g) {
-	newg.weft = weftState{WeftContext: WeftContext{Root: callergp.weft.Root & WeftMuted}}
+	newg.weft = weftState{}
+	if callergp.weft.Root&WeftMuted != 0 {
+		newg.weft.Root, newg.weft.from = WeftMuted, weftHidden
+	}
 }
 
 // weftInherit makes newg start out in callergp's context. It runs on the system
@@ -84,7 +92,7 @@ func weftBirth(newg, callergp *g) {
 // from which profiler labels are taken: when a timer's function starts a
 // goroutine, mp.curg is whoever happened to be running.
 func weftInherit(newg, callergp *g) {
-	newg.weft = weftState{WeftContext: callergp.weft.passedOn()}
+	newg.weft.WeftContext = callergp.weft.passedOn()
 }
 
 // weftDiffer reports whether a and b are in different spans.
@@ -108,7 +116,7 @@ func weftResume(co, caller *g) {
 func (gp *g) weftAdopt(c *hchan, x *WeftContext) {
 	w := &gp.weft
 	switch {
-	case w.Root&(WeftOwn|WeftMuted) != 0:
+	case w.Root&(WeftOwn|WeftMuted) != 0, w.from == weftHidden:
 	case x.none():
 		w.WeftContext = WeftContext{}
 	case w.Root&WeftAdopted == 0 && w.TraceLo == x.TraceLo && w.TraceHi == x.TraceHi:
