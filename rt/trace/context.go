@@ -60,7 +60,7 @@ type Context struct {
 func (c Context) Valid() bool { return !c.Trace.IsZero() && c.Span != 0 }
 
 // Flags of a goroutine's context, in bits 0-7 of its Root word. The first four
-// and flagHearsay are known to the runtime patch (runtime.WeftSampled and so on).
+// are known to the runtime patch (runtime.WeftSampled and so on).
 const (
 	flagSampled = 1 << 0 // propagated as sampled, and recorded unless dropped
 	flagOwn     = 1 << 1 // set by this goroutine's own open span, not inherited
@@ -68,7 +68,6 @@ const (
 	flagMuted   = 1 << 3 // weft's own goroutine: nothing is recorded
 	flagDropped = 1 << 4 // sampled, but there was no room when the local root started: its spans are counted as dropped
 	flagRandom  = 1 << 5 // the low 56 bits of the trace id are random
-	flagHearsay = 1 << 6 // inherited from a goroutine that had adopted it
 
 	// flagsOfTrace are the ones that a child span takes from its parent.
 	flagsOfTrace = flagSampled | flagDropped | flagRandom
@@ -77,8 +76,7 @@ const (
 // Current is the calling goroutine's trace id and span id, for log records. It is
 // ok where Start would make a child of that span, also if the trace is not sampled:
 // inside a trace whose local root is open, or in which the goroutine has a span
-// open, or, unless a channel brought it, whose local root ended less than the
-// grace period ago.
+// open, or whose local root ended less than the grace period ago.
 func Current() (id ID, span uint64, ok bool) {
 	if g := current(); g != nil {
 		return ID{g.TraceHi, g.TraceLo}, g.Span, true
@@ -101,18 +99,8 @@ func current() *gctx {
 		return nil
 	}
 	g := goroutine()
-	if g.Span == 0 || g.Root&flagMuted != 0 {
+	if g.Span == 0 || g.Root&flagMuted != 0 || g.Root&flagOwn == 0 && rootState(g.Root) == rootPast {
 		return nil
-	}
-	switch rootState(g.Root) {
-	case rootGrace:
-		if g.Root&(flagAdopted|flagHearsay) != 0 {
-			return nil
-		}
-	case rootPast:
-		if g.Root&flagOwn == 0 {
-			return nil
-		}
 	}
 	return g
 }

@@ -39,13 +39,10 @@ func TestLeftBehind(t *testing.T) {
 	}{
 		{name: "open", same: true},
 		{name: "open, adopted", how: flagAdopted, same: true},
-		{name: "open, hearsay", how: flagHearsay, same: true},
 		{name: "grace", ended: rootGrace, same: true},
-		{name: "grace, adopted", how: flagAdopted, ended: rootGrace, link: true},
-		{name: "grace, hearsay", how: flagHearsay, ended: rootGrace, link: true},
+		{name: "grace, adopted", how: flagAdopted, ended: rootGrace, same: true},
 		{name: "past", ended: rootPast, link: true},
 		{name: "past, adopted", how: flagAdopted, ended: rootPast},
-		{name: "past, hearsay", how: flagHearsay, ended: rootPast},
 		{name: "past, unsampled", ended: rootPast, unsampled: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -291,5 +288,36 @@ func TestSides(t *testing.T) {
 	// Each of the Ps may have some to spare.
 	if max := before + 2*sideBunch*uint32(runtime.GOMAXPROCS(0)+1); sides.num > max {
 		t.Errorf("%d sides, %d before", sides.num, before)
+	}
+}
+
+// A goroutine that began a trace remembers which, and nothing else.
+func TestBegan(t *testing.T) {
+	use(t, Config{})
+	var a, b, remote Span
+	a.Start("a", KindInternal)
+	b.Start("b", KindInternal)
+	b.End()
+	a.End()
+	began := gctx{TraceHi: a.ctx.TraceHi, TraceLo: a.ctx.TraceLo}
+	if g := *goroutine(); g != began {
+		t.Errorf("%+v", g)
+	}
+	if _, _, ok := Current(); ok {
+		t.Error("a current span")
+	}
+	remote.StartRemote("remote", KindServer, Context{Trace: ID{1, 2}, Span: 3, Sampled: true})
+	remote.End()
+	if g := *goroutine(); g != began {
+		t.Errorf("%+v", g)
+	}
+	b.Start("b2", KindInternal)
+	b.Detach()
+	if g := *goroutine(); g.TraceLo != b.ctx.TraceLo || g.Span|g.Root != 0 {
+		t.Errorf("%+v", g)
+	}
+	b.End()
+	if s := drain(t); s["b2"].Parent != 0 || s["b2"].Link != (Context{}) || s["b2"].Trace == s["a"].Trace {
+		t.Errorf("%+v", s)
 	}
 }

@@ -89,8 +89,8 @@ type entry struct {
 }
 
 // Start opens a span. It is a child of the goroutine's current span; if there is
-// none, or only one whose local root has ended (for longer than the grace period,
-// unless a channel brought it), it is the root of a new trace. It becomes the goroutine's current span until End
+// none, or only one whose local root ended longer ago than the grace period, it
+// is the root of a new trace. It becomes the goroutine's current span until End
 // or Detach. Starting a span that is open does nothing.
 func (s *Span) Start(name string, kind Kind) {
 	if enabled.Load() != 0 {
@@ -123,13 +123,9 @@ func (s *Span) startChild(name string, kind Kind) {
 			s.startRoot(name, kind, &noParent, link{})
 			return
 		}
-		// What came by a channel gets no grace: whoever collects results for a
-		// living would never get out of the trace.
-		heard := r&(flagAdopted|flagHearsay) != 0
-		past := rootEnded(sl, open, r) == rootPast
-		if heard || past && r&flagOwn == 0 {
+		if rootEnded(sl, open, r) == rootPast && r&flagOwn == 0 {
 			var l link
-			if r&(flagSampled|flagDropped) == flagSampled && !(heard && past) {
+			if r&(flagAdopted|flagSampled|flagDropped) == flagSampled {
 				l = link{ID{g.TraceHi, g.TraceLo}, g.Span}
 			}
 			*g = gctx{}
@@ -464,9 +460,20 @@ func (s *Span) Detach() {
 }
 
 // leave restores the goroutine's former context if this span is its current one.
+//
+// If that was none, and the span began the trace, what is left is a context
+// without a span, which only says which trace it was. The runtime takes it for
+// none, but does not let the goroutine adopt that trace from a channel: one that
+// asks for something in a loop and collects the answers would ask for the next
+// thing in the trace of the last answer, and never get out of it.
 func (s *Span) leave(b *body) {
-	if g := goroutine(); g.Span == s.ctx.Span && g.TraceLo == s.ctx.TraceLo {
-		*g = b.prev
+	g := goroutine()
+	if g.Span != s.ctx.Span || g.TraceLo != s.ctx.TraceLo {
+		return
+	}
+	*g = b.prev
+	if s.flags&(spanRoot|spanRemote) == spanRoot && g.Span|g.Root == 0 {
+		g.TraceHi, g.TraceLo = s.ctx.TraceHi, s.ctx.TraceLo
 	}
 }
 
