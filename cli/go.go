@@ -50,7 +50,11 @@ func runGo(inv *invocation) (int, error) {
 		var failed *weave.GoError
 		if errors.As(err, &failed) {
 			// The go command refuses what the user asked for, and says it best.
-			return plainGo(inv)
+			code, err := plainGo(inv)
+			if code == 0 && err == nil {
+				fmt.Fprintf(inv.stderr, "weft: list packages: %v: this was a plain build; please report this\n", failed)
+			}
+			return code, err
 		}
 		return 1, err
 	}

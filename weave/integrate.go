@@ -3,6 +3,7 @@ package weave
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,11 +14,49 @@ import (
 // standard library: the agent itself may pull that in.
 func (w *weaving) integrate(ins []*Integration) error {
 	for _, in := range ins {
+		before := maps.Clone(w.files)
 		if err := w.integrateOne(in); err != nil {
 			return err
 		}
+		if w.patched || in.dir != "" || len(w.files) == len(before) {
+			continue
+		}
+		// A Go version that weft does not know may have another net/http. Its
+		// program is built all the same.
+		ok, err := w.compiles(in.Target)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			w.files = before
+			for i := range w.res.Points {
+				if pt := &w.res.Points[i]; pt.Target == in.Target {
+					pt.Woven, pt.Why = nil, "the advice does not compile with "+w.tc.GOVERSION
+				}
+			}
+			w.note("weft: %s: the advice does not compile with %s: building without it; see \"weft doctor\"", in.Target, w.tc.GOVERSION)
+		}
 	}
 	return nil
+}
+
+// compiles reports whether a package of the standard library compiles as it is
+// woven so far. The answer is kept in the cache.
+func (w *weaving) compiles(target string) (bool, error) {
+	overlay, err := w.writeOverlay()
+	if err != nil {
+		return false, err
+	}
+	key := hash("compiles", w.tc.GOVERSION, w.tc.GOROOT, w.tc.GOOS, w.tc.GOARCH, overlay, target)
+	if answer, ok := w.cache.Get(key); ok {
+		return string(answer) == "yes", nil
+	}
+	w.progress("trying the advice for " + target)
+	answer := "yes"
+	if _, err := w.tc.Output(w.cfg.Dir, "build", "-overlay="+overlay, "--", target); err != nil {
+		answer = "no"
+	}
+	return answer == "yes", w.cache.PutKey(key, []byte(answer))
 }
 
 // target finds the package that advice for path is compiled into: its

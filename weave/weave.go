@@ -253,14 +253,14 @@ func (w *weaving) read(path string) ([]byte, error) {
 // lay makes the go command see text at path, for the reason why; old is what
 // it would have seen otherwise, nil for nothing.
 func (w *weaving) lay(path string, old, text []byte, why string) error {
-	if f, ok := w.files[path]; ok {
-		f.New, f.cached = text, ""
-		if !strings.Contains(f.Why, why) {
+	f := &File{Path: path, Why: why, Old: old, New: text}
+	if was, ok := w.files[path]; ok {
+		f.Old = was.Old
+		if f.Why = was.Why; !strings.Contains(was.Why, why) {
 			f.Why += ", " + why
 		}
-		return nil
 	}
-	w.files[path] = &File{Path: path, Why: why, Old: old, New: text}
+	w.files[path] = f
 	return nil
 }
 
@@ -354,6 +354,24 @@ func (w *weaving) tracing() func(path string) bool {
 
 // finish writes the woven files and the overlay to the cache.
 func (w *weaving) finish() error {
+	path, err := w.writeOverlay()
+	if err != nil {
+		return err
+	}
+	for _, f := range w.files {
+		w.res.Files = append(w.res.Files, f)
+	}
+	slices.SortFunc(w.res.Files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
+	w.res.Flags = append(w.res.Flags, "-overlay="+path)
+	if w.modfile != "" {
+		w.res.Flags = append(w.res.Flags, "-modfile="+w.modfile)
+	}
+	return nil
+}
+
+// writeOverlay writes the files woven so far, and the overlay that names them,
+// to the cache, and returns the overlay's path.
+func (w *weaving) writeOverlay() (string, error) {
 	o := overlayFile{Replace: make(map[string]string, len(w.files)+len(w.user))}
 	for from, to := range w.user {
 		o.Replace[from] = to
@@ -362,29 +380,19 @@ func (w *weaving) finish() error {
 		if f.cached == "" {
 			var err error
 			if f.cached, err = w.cache.Put(f.New, "-"+filepath.Base(path)); err != nil {
-				return err
+				return "", err
 			}
 		}
 		o.Replace[path] = f.cached
-		w.res.Files = append(w.res.Files, f)
 	}
-	slices.SortFunc(w.res.Files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "\t")
 	if err := enc.Encode(o); err != nil {
-		return fmt.Errorf("write the overlay: %w", err)
+		return "", fmt.Errorf("write the overlay: %w", err)
 	}
-	path, err := w.cache.Put(buf.Bytes(), ".json")
-	if err != nil {
-		return err
-	}
-	w.res.Flags = append(w.res.Flags, "-overlay="+path)
-	if w.modfile != "" {
-		w.res.Flags = append(w.res.Flags, "-modfile="+w.modfile)
-	}
-	return nil
+	return w.cache.Put(buf.Bytes(), ".json")
 }
 
 // exists reports whether the go command would see a file at path.
