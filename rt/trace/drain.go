@@ -116,9 +116,10 @@ func Drain(f func(*Record)) int {
 func (sh *shard) drain(r *Record, f func(*Record)) (n int) {
 	head := sh.head.Load()
 	tail := sh.tail.Load()
+	shift := sh.shift.Load() // after head, see claim
 	seen := tail
 	for tail != head {
-		at := unsafe.Add(sh.buf, tail&sh.mask)
+		at := unsafe.Add(sh.buf, (tail+shift)&sh.mask)
 		w := get64(at)
 		if w>>32&0xff == recordSpan {
 			r.decode(at, w)

@@ -15,6 +15,7 @@ type shard struct {
 	head  atomic.Uint64 // bytes written since the start; read by the drain
 	limit uint64        // head may go this far: a tail seen earlier, plus the size
 	mask  uint64        // size of the ring minus 1
+	shift atomic.Uint64 // the byte that is number 0 by head and tail lies here, modulo the size
 	hurry uint64        // bytes in the ring at which the drain is urgent
 	buf   unsafe.Pointer
 	ring  []byte // the same memory; nil if there was none to be had
@@ -146,11 +147,16 @@ func (sh *shard) room(n uint64) bool {
 // shard's ring, and the head to publish once it is written; nil if it is full.
 func (sh *shard) claim(n uint64) (at unsafe.Pointer, head uint64) {
 	head = sh.head.Load()
-	pos := head & sh.mask
-	if pos+n > sh.mask+1 || pos >= hurry && sh.tail.Load() == head {
-		// Fill up and begin at the front, because the record would not lie in
-		// one piece, or because the ring is empty and the front is more likely
-		// to be in the cache, and in memory at all.
+	pos := (head + sh.shift.Load()) & sh.mask
+	if pos >= hurry && sh.tail.Load() == head {
+		// The ring is empty: begin at the front, which is more likely to be in
+		// the cache, and in memory at all. The drain looks at shift only when
+		// it has seen a head beyond its tail.
+		sh.shift.Store(-head)
+		pos = 0
+	}
+	if pos+n > sh.mask+1 {
+		// The record would not lie in one piece: fill up, begin at the front.
 		pad := sh.mask + 1 - pos
 		if !sh.room(pad + n) {
 			return nil, 0

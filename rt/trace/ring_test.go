@@ -69,12 +69,19 @@ func TestFull(t *testing.T) {
 }
 
 // What is recorded by any number of goroutines, on a changing number of Ps, is
-// drained exactly once or counted as dropped. The rings are small enough to wrap
-// around and to be full from time to time.
+// drained exactly once or counted as dropped: in rings that are small enough to
+// wrap around and to be full from time to time, and in ones that are drained in
+// time and go back to their front.
 func TestDrainOnce(t *testing.T) {
+	for name, size := range map[string]int{"small": minRing, "large": maxRing} {
+		t.Run(name, func(t *testing.T) { testDrainOnce(t, size) })
+	}
+}
+
+func testDrainOnce(t *testing.T, ring int) {
 	old := shards.Load()
 	shards.Store(nil)
-	use(t, Config{RingMemory: 64 << 10 * max(2, runtime.GOMAXPROCS(0))})
+	use(t, Config{RingMemory: ring * max(2, runtime.GOMAXPROCS(0))})
 	t.Cleanup(func() { shards.Store(old) })
 
 	const goroutines = 8
@@ -211,10 +218,25 @@ func TestFront(t *testing.T) {
 		Drain(func(*Record) {})
 		for _, sh := range *shards.Load() {
 			if sh != nil {
-				most = max(most, sh.head.Load()&sh.mask)
+				most = max(most, (sh.head.Load()+sh.shift.Load())&sh.mask)
 			}
 		}
 	}
+	// All of it is there for when the drain is late.
+	before := Count()
+	p, sh := pinShard()
+	free := sh.tail.Load() + sh.mask + 1 - sh.head.Load()
+	unpinShard(p, sh)
+	for range free/6000 - 1 {
+		var s Span
+		s.Start("s", KindInternal)
+		s.Str(keyA, text)
+		s.End()
+	}
+	if free != sh.mask+1 || Count().Dropped != before.Dropped {
+		t.Errorf("%d of %d bytes are free", free, sh.mask+1)
+	}
+	Drain(func(*Record) {})
 	if most > hurry+maxRecord {
 		t.Errorf("%d bytes of a ring were used", most)
 	}

@@ -15,6 +15,7 @@ const RaceEnabled = raceEnabled
 func TestGoroutines(t *testing.T) {
 	use(t, Config{RingMemory: 64 << 20})
 	const n = 10_000
+	before := Count().Dropped
 	drained := 0
 	outer := map[uint64]uint64{} // span -> parent, of the goroutines
 	inner := map[uint64]uint64{}
@@ -68,7 +69,7 @@ func TestGoroutines(t *testing.T) {
 	root.End()
 	Drain(collect)
 	if drained != 2*n+1 || len(outer) != n || len(inner) != n {
-		t.Fatalf("%d spans, %d and %d goroutines", drained, len(outer), len(inner))
+		t.Fatalf("%d spans, %d and %d goroutines; %+v, %d before", drained, len(outer), len(inner), Count(), before)
 	}
 	for _, parent := range outer {
 		if parent != id.Span {
