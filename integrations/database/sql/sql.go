@@ -159,7 +159,7 @@ func weftNext(rs *Rows, doClose, ok *bool) {
 // A value that does not fit is an error of the query as the program sees it.
 //
 //weft:exit (*Rows).scanLocked
-func weftScan(rs *Rows, dest *[]any, err *error) {
+func weftScan(rs *Rows, _ *[]any, err *error) {
 	if *err != nil && !rs.closed {
 		rs.weft.err = *err
 	}
@@ -183,7 +183,7 @@ func weftDBQuery(o *weftOp, db *DB, _ *context.Context, query *string) {
 }
 
 //weft:exit (*DB).QueryContext
-func weftDBQueried(o *weftOp, db *DB, _ *context.Context, query *string, args *[]any, rows **Rows, err *error) {
+func weftDBQueried(o *weftOp, _ *DB, _ *context.Context, query *string, _ *[]any, rows **Rows, err *error) {
 	o.query(*rows, *err)
 }
 
@@ -193,7 +193,7 @@ func weftDBExec(o *weftOp, db *DB, _ *context.Context, query *string) {
 }
 
 //weft:exit (*DB).ExecContext
-func weftDBExeced(o *weftOp, db *DB, _ *context.Context, query *string, args *[]any, res *Result, err *error) {
+func weftDBExeced(o *weftOp, db *DB, _ *context.Context, _ *string, _ *[]any, res *Result, err *error) {
 	o.exec(db.weft, *res, *err)
 }
 
@@ -203,7 +203,7 @@ func weftDBPrepare(o *weftOp, db *DB, _ *context.Context, query *string) {
 }
 
 //weft:exit (*DB).PrepareContext
-func weftDBPrepared(o *weftOp, db *DB, _ *context.Context, query *string, stmt **Stmt, err *error) {
+func weftDBPrepared(o *weftOp, _ *DB, _ *context.Context, _ *string, _ **Stmt, err *error) {
 	o.end(*err)
 }
 
@@ -211,7 +211,7 @@ func weftDBPrepared(o *weftOp, db *DB, _ *context.Context, query *string, stmt *
 func weftDBBegin(o *weftOp, db *DB) { o.startOther(db.weft, "BEGIN", "BEGIN") }
 
 //weft:exit (*DB).BeginTx
-func weftDBBegun(o *weftOp, db *DB, _ *context.Context, opts **TxOptions, tx **Tx, err *error) {
+func weftDBBegun(o *weftOp, _ *DB, _ *context.Context, _ **TxOptions, _ **Tx, err *error) {
 	o.end(*err)
 }
 
@@ -219,7 +219,7 @@ func weftDBBegun(o *weftOp, db *DB, _ *context.Context, opts **TxOptions, tx **T
 func weftDBPing(o *weftOp, db *DB) { o.startOther(db.weft, "ping", "") }
 
 //weft:exit (*DB).PingContext
-func weftDBPinged(o *weftOp, db *DB, _ *context.Context, err *error) { o.end(*err) }
+func weftDBPinged(o *weftOp, _ *DB, _ *context.Context, err *error) { o.end(*err) }
 
 //weft:enter (*DB).Conn
 func weftDBConn(o *weftOp, db *DB) { o.startOther(db.weft, "connection", "") }
@@ -242,7 +242,7 @@ func weftConnQuery(o *weftOp, c *Conn, _ *context.Context, query *string) {
 }
 
 //weft:exit (*Conn).QueryContext
-func weftConnQueried(o *weftOp, c *Conn, _ *context.Context, query *string, args *[]any, rows **Rows, err *error) {
+func weftConnQueried(o *weftOp, _ *Conn, _ *context.Context, query *string, _ *[]any, rows **Rows, err *error) {
 	o.query(*rows, *err)
 }
 
@@ -252,7 +252,7 @@ func weftConnExec(o *weftOp, c *Conn, _ *context.Context, query *string) {
 }
 
 //weft:exit (*Conn).ExecContext
-func weftConnExeced(o *weftOp, c *Conn, _ *context.Context, query *string, args *[]any, res *Result, err *error) {
+func weftConnExeced(o *weftOp, c *Conn, _ *context.Context, _ *string, _ *[]any, res *Result, err *error) {
 	o.exec(c.weft, *res, *err)
 }
 
@@ -262,7 +262,7 @@ func weftConnPrepare(o *weftOp, c *Conn, _ *context.Context, query *string) {
 }
 
 //weft:exit (*Conn).PrepareContext
-func weftConnPrepared(o *weftOp, c *Conn, _ *context.Context, query *string, stmt **Stmt, err *error) {
+func weftConnPrepared(o *weftOp, _ *Conn, _ *context.Context, _ *string, _ **Stmt, err *error) {
 	o.end(*err)
 }
 
@@ -270,7 +270,7 @@ func weftConnPrepared(o *weftOp, c *Conn, _ *context.Context, query *string, stm
 func weftConnBegin(o *weftOp, c *Conn) { o.startOther(c.weft, "BEGIN", "BEGIN") }
 
 //weft:exit (*Conn).BeginTx
-func weftConnBegun(o *weftOp, c *Conn, _ *context.Context, opts **TxOptions, tx **Tx, err *error) {
+func weftConnBegun(o *weftOp, _ *Conn, _ *context.Context, _ **TxOptions, _ **Tx, err *error) {
 	o.end(*err)
 }
 
@@ -278,7 +278,7 @@ func weftConnBegun(o *weftOp, c *Conn, _ *context.Context, opts **TxOptions, tx 
 func weftConnPing(o *weftOp, c *Conn) { o.startOther(c.weft, "ping", "") }
 
 //weft:exit (*Conn).PingContext
-func weftConnPinged(o *weftOp, c *Conn, _ *context.Context, err *error) { o.end(*err) }
+func weftConnPinged(o *weftOp, _ *Conn, _ *context.Context, err *error) { o.end(*err) }
 
 // Calls on a Tx.
 
@@ -288,7 +288,7 @@ func weftTxQuery(o *weftOp, tx *Tx, _ *context.Context, query *string) {
 }
 
 //weft:exit (*Tx).QueryContext
-func weftTxQueried(o *weftOp, tx *Tx, _ *context.Context, query *string, args *[]any, rows **Rows, err *error) {
+func weftTxQueried(o *weftOp, _ *Tx, _ *context.Context, query *string, _ *[]any, rows **Rows, err *error) {
 	o.query(*rows, *err)
 }
 
@@ -298,7 +298,7 @@ func weftTxExec(o *weftOp, tx *Tx, _ *context.Context, query *string) {
 }
 
 //weft:exit (*Tx).ExecContext
-func weftTxExeced(o *weftOp, tx *Tx, _ *context.Context, query *string, args *[]any, res *Result, err *error) {
+func weftTxExeced(o *weftOp, tx *Tx, _ *context.Context, _ *string, _ *[]any, res *Result, err *error) {
 	o.exec(tx.db.weft, *res, *err)
 }
 
@@ -308,7 +308,7 @@ func weftTxPrepare(o *weftOp, tx *Tx, _ *context.Context, query *string) {
 }
 
 //weft:exit (*Tx).PrepareContext
-func weftTxPrepared(o *weftOp, tx *Tx, _ *context.Context, query *string, stmt **Stmt, err *error) {
+func weftTxPrepared(o *weftOp, _ *Tx, _ *context.Context, _ *string, _ **Stmt, err *error) {
 	o.end(*err)
 }
 
@@ -320,7 +320,7 @@ func weftTxCommit(o *weftOp, tx *Tx) {
 }
 
 //weft:exit (*Tx).Commit
-func weftTxCommitted(o *weftOp, tx *Tx, err *error) { o.end(*err) }
+func weftTxCommitted(o *weftOp, _ *Tx, err *error) { o.end(*err) }
 
 //weft:enter (*Tx).rollback
 func weftTxRollback(o *weftOp, tx *Tx) {
@@ -333,7 +333,7 @@ func weftTxRollback(o *weftOp, tx *Tx) {
 // reset is, is no error of the program's.
 //
 //weft:exit (*Tx).rollback
-func weftTxRolledBack(o *weftOp, tx *Tx, discard *bool, err *error) {
+func weftTxRolledBack(o *weftOp, _ *Tx, discard *bool, err *error) {
 	if *discard && *err == driver.ErrBadConn {
 		o.end(nil)
 		return
@@ -351,7 +351,7 @@ func weftStmtQuery(o *weftOp, s *Stmt) {
 }
 
 //weft:exit (*Stmt).QueryContext
-func weftStmtQueried(o *weftOp, s *Stmt, _ *context.Context, args *[]any, rows **Rows, err *error) {
+func weftStmtQueried(o *weftOp, _ *Stmt, _ *context.Context, _ *[]any, rows **Rows, err *error) {
 	o.query(*rows, *err)
 }
 
@@ -363,7 +363,7 @@ func weftStmtExec(o *weftOp, s *Stmt) {
 }
 
 //weft:exit (*Stmt).ExecContext
-func weftStmtExeced(o *weftOp, s *Stmt, _ *context.Context, args *[]any, res *Result, err *error) {
+func weftStmtExeced(o *weftOp, s *Stmt, _ *context.Context, _ *[]any, res *Result, err *error) {
 	if s.stickyErr == nil {
 		o.exec(s.db.weft, *res, *err)
 	}
@@ -395,7 +395,7 @@ func weftConn(w *weftWait, db *DB, _ *context.Context, strategy *connReuseStrate
 }
 
 //weft:exit (*DB).conn
-func weftConned(w *weftWait, db *DB, _ *context.Context, strategy *connReuseStrategy, dc **driverConn, err *error) {
+func weftConned(w *weftWait, _ *DB, _ *context.Context, _ *connReuseStrategy, _ **driverConn, err *error) {
 	w.span.Error(*err)
 	w.span.End()
 }
@@ -403,7 +403,7 @@ func weftConned(w *weftWait, db *DB, _ *context.Context, strategy *connReuseStra
 // weftRetry makes the attempts after the first one visible.
 //
 //weft:enter (*DB).retry
-func weftRetry(db *DB, fn *func(strategy connReuseStrategy) error) {
+func weftRetry(_ *DB, fn *func(strategy connReuseStrategy) error) {
 	if c, ok := trace.CurrentContext(); !ok || !c.Sampled {
 		return
 	}

@@ -58,32 +58,49 @@ func weftLog(l *Logger, ctx *context.Context, level *Level, msg *string, args *[
 	if !weftForeign(l) {
 		return
 	}
-	if ids, ok := weftCurrent(); ok && !weftHas(*args) {
-		a := *args
-		*args = append(a[:len(a):len(a)], ids[0], ids[1])
+	ids, ok := weftCurrent()
+	if !ok {
+		return
 	}
+	has, odd := weftHas(*args)
+	if has {
+		return
+	}
+	// A copy: to append to args would make them escape at every caller.
+	all := make([]any, 0, len(*args)+2)
+	if odd {
+		// What came after a key without a value would be its value.
+		all = append(all, ids[0], ids[1])
+		*args = append(all, *args...)
+		return
+	}
+	all = append(all, *args...)
+	*args = append(all, ids[0], ids[1])
 }
 
-// weftHas reports whether args, keys and values or Attrs, has a trace_id. A
-// key without a value, at the end, keeps others from being appended.
-func weftHas(args []any) bool {
+// weftHas reports whether args, keys and values or Attrs, have a trace_id, and
+// whether they end with a key that has no value.
+func weftHas(args []any) (has, odd bool) {
 	for len(args) > 0 {
 		switch a := args[0].(type) {
 		case string:
-			if a == weftTraceID || len(args) == 1 {
-				return true
+			if len(args) == 1 {
+				return false, true
+			}
+			if a == weftTraceID {
+				return true, false
 			}
 			args = args[2:]
 		case Attr:
 			if a.Key == weftTraceID {
-				return true
+				return true, false
 			}
 			args = args[1:]
 		default:
 			args = args[1:]
 		}
 	}
-	return false
+	return false, false
 }
 
 //weft:enter (*Logger).logAttrs
@@ -98,7 +115,9 @@ func weftLogAttrs(l *Logger, ctx *context.Context, level *Level, msg *string, at
 				return
 			}
 		}
-		*attrs = append(a[:len(a):len(a)], ids[0], ids[1])
+		all := make([]Attr, 0, len(a)+2)
+		all = append(all, a...)
+		*attrs = append(all, ids[0], ids[1])
 	}
 }
 

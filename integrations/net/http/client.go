@@ -4,7 +4,8 @@
 //
 // One span of kind client for each request that a Transport sends, as a child of
 // the calling goroutine's span: whoever calls it, and whatever RoundTripper is
-// around it. Each hop of a redirect is a span of its own, a request that
+// around it. Where there is none, and the program has put a trace context into the
+// header by itself, that is the parent. Each hop of a redirect is a span of its own, a request that
 // the Transport sends again by itself because a connection was lost is not. The
 // trace context goes out in the headers of a private copy of the request: the
 // caller's Request and its Header are not touched.
@@ -32,15 +33,17 @@
 // Events tell what the time went to, each with the time that it happened:
 // http.dns.start, http.dns.done, http.connect.start, http.connect.done (with
 // network.peer.address), http.tls.start, http.tls.done, http.got_conn (with
-// http.connection.reused), http.wrote_request (HTTP/1), http.first_byte. With
+// http.connection.reused; HTTP/1), http.wrote_request (HTTP/1), http.first_byte. With
 // WEFT_HTTP_CLIENT_SPANS=true, DNS, connect and TLS are child spans instead.
 package http
 
 import (
 	"context"
+	"crypto/tls"
 	"internal/nettrace"
 	"io"
 	"maps"
+	"net"
 	"net/http/httptrace"
 	"os"
 	"sync"
@@ -79,6 +82,7 @@ type weftCall struct {
 	mu       sync.Mutex
 	span     trace.Span
 	events   []weftEvent
+	room     [3]weftEvent // for the usual ones
 	children map[string]*trace.Span
 	ended    bool
 	stream   bool // over HTTP/2, whose streams end by themselves
@@ -120,7 +124,7 @@ func (c *weftCall) event(e weftEvent) {
 	c.mu.Lock()
 	if !c.ended && c.span.Recording() && len(c.events) < 64 {
 		if c.events == nil {
-			c.events = make([]weftEvent, 0, 4)
+			c.events = c.room[:0]
 		}
 		c.events = append(c.events, e)
 	}
@@ -148,10 +152,14 @@ func (c *weftCall) end(err error) {
 // weftTrip is what is kept between the start and the end of a round trip.
 type weftTrip struct{ call *weftCall }
 
-//weft:enter (*Transport).roundTrip
+// The join point is the small function around the one that does the work: a
+// deferred call there costs a frame of its size, in which the fast path of defer is
+// no longer taken, and a copy of the stack of many a goroutine.
+//
+//weft:enter (*Transport).RoundTrip
 func weftRoundTrip(s *weftTrip, t *Transport, req **Request) { s.call = weftSend(req) }
 
-//weft:exit (*Transport).roundTrip
+//weft:exit (*Transport).RoundTrip
 func weftRoundTripped(s *weftTrip, t *Transport, req **Request, resp **Response, err *error) {
 	if s.call != nil {
 		s.call.received(*resp, *err)
@@ -167,7 +175,7 @@ func weftSend(req **Request) *weftCall {
 	}
 	c := new(weftCall)
 	method := weftMethod(r.Method)
-	c.span.Start(method, trace.KindClient)
+	c.start(r, method)
 	out := c.span.Context()
 	if !out.Valid() {
 		return nil // tracing is off
@@ -183,6 +191,18 @@ func weftSend(req **Request) *weftCall {
 	propagate.Inject(out, c.copy.Header)
 	*req = &c.copy
 	return c
+}
+
+// start begins the span. Where no span is current, a context that the program has
+// put into the header by itself is the parent.
+func (c *weftCall) start(r *Request, method string) {
+	if _, _, ok := trace.Current(); !ok {
+		if out := propagate.Extract(r.Header); out.Valid() {
+			c.span.StartRemote(method, trace.KindClient, out)
+			return
+		}
+	}
+	c.span.Start(method, trace.KindClient)
 }
 
 func (c *weftCall) request(r *Request, method string) {
@@ -344,7 +364,7 @@ func (c *weftCall) WeftStreamEnd(err error) {
 // A Transport finds the request to cancel by the caller's pointer.
 //
 //weft:enter (*Transport).prepareTransportCancel
-func weftPrepareCancel(t *Transport, req **Request) {
+func weftPrepareCancel(_ *Transport, req **Request) {
 	if c := weftCallOf(*req); c != nil && *req == &c.copy {
 		*req = c.orig
 	}
@@ -365,40 +385,50 @@ func weftProxy(s *weftProxying, t *Transport, treq **transportRequest) {
 }
 
 //weft:exit (*Transport).connectMethodForRequest
-func weftProxied(s *weftProxying, t *Transport, treq **transportRequest) {
+func weftProxied(s *weftProxying, _ *Transport, treq **transportRequest) {
 	if s.copy != nil {
 		(*treq).Request = s.copy
 	}
 }
 
-//weft:exit (*Transport).getConn
-func weftGetConn(t *Transport, treq **transportRequest, cm *connectMethod, pc **persistConn, err *error) {
+// weftOnConn is where a request has its connection, over HTTP/1.
+//
+//weft:enter (*persistConn).roundTrip
+func weftOnConn(pc *persistConn, treq **transportRequest) {
 	c := weftCallOf((*treq).Request)
 	if c == nil {
 		return
 	}
 	c.conns++
-	p := *pc
-	if p == nil || !c.span.Recording() {
+	if !c.span.Recording() {
 		return
 	}
-	e := weftEvent{name: weftGotConn}
-	if p.alt == nil {
-		e.key = weftReusedKey
-		if p.isReused() {
-			e.num = 1
-		}
-		if p.weftPeer == "" && p.conn != nil {
-			if a := p.conn.RemoteAddr(); a != nil {
-				p.weftPeer = a.String()
-			}
-		}
-		if host, port := weftHostPort(p.weftPeer); port > 0 {
-			c.span.Str(weftPeerAddressKey, host)
-			c.span.Int(weftPeerPortKey, port)
-		}
+	e := weftEvent{name: weftGotConn, key: weftReusedKey}
+	if pc.isReused() {
+		e.num = 1
+	}
+	if pc.weftPeer == "" {
+		pc.weftPeer = weftPeer(pc.conn)
+	}
+	if host, port := weftHostPort(pc.weftPeer); port > 0 {
+		c.span.Str(weftPeerAddressKey, host)
+		c.span.Int(weftPeerPortKey, port)
 	}
 	c.event(e)
+}
+
+// weftPeer is the address of the other end of conn. Only connections of package
+// net are asked: who knows what others do.
+func weftPeer(conn net.Conn) string {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		if a := t.RemoteAddr(); a != nil {
+			return a.String()
+		}
+	}
+	return "-"
 }
 
 // The address of the other end is made a string once per connection.
@@ -413,7 +443,7 @@ func weftWritten(r *Request) {
 }
 
 //weft:enter (*persistConn).readResponse
-func weftReadResponse(pc *persistConn, rc *requestAndChan) {
+func weftReadResponse(_ *persistConn, rc *requestAndChan) {
 	if c := weftCallOf(rc.treq.Request); c != nil {
 		c.event(weftEvent{name: weftFirstByte})
 	}
@@ -423,14 +453,14 @@ func weftReadResponse(pc *persistConn, rc *requestAndChan) {
 type weftHandshake struct{ call *weftCall }
 
 //weft:enter (*persistConn).addTLS
-func weftAddTLS(s *weftHandshake, pc *persistConn, ctx *context.Context, name *string, _ **httptrace.ClientTrace) {
+func weftAddTLS(s *weftHandshake, _ *persistConn, ctx *context.Context, name *string, _ **httptrace.ClientTrace) {
 	if s.call, _ = (*ctx).Value(weftCallKey{}).(*weftCall); s.call != nil {
 		s.call.begin("tls", weftEvent{name: weftTLSStart})
 	}
 }
 
 //weft:exit (*persistConn).addTLS
-func weftAddedTLS(s *weftHandshake, pc *persistConn, ctx *context.Context, name *string, _ **httptrace.ClientTrace, err *error) {
+func weftAddedTLS(s *weftHandshake, _ *persistConn, _ *context.Context, name *string, _ **httptrace.ClientTrace, err *error) {
 	if s.call != nil {
 		s.call.finish("tls", weftEvent{name: weftTLSDone}, *err)
 	}

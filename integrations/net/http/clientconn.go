@@ -7,14 +7,14 @@ package http
 // weftConnRoundTrip is for a ClientConn, which goes past its Transport.
 //
 //weft:enter (*ClientConn).RoundTrip
-func weftConnRoundTrip(s *weftTrip, cc *ClientConn, req **Request) {
+func weftConnRoundTrip(s *weftTrip, _ *ClientConn, req **Request) {
 	if (*req).Method != ":ping" {
 		s.call = weftSend(req)
 	}
 }
 
 //weft:exit (*ClientConn).RoundTrip
-func weftConnRoundTripped(s *weftTrip, cc *ClientConn, req **Request, resp **Response, err *error) {
+func weftConnRoundTripped(s *weftTrip, _ *ClientConn, _ **Request, resp **Response, err *error) {
 	if s.call != nil {
 		s.call.received(*resp, *err)
 	}
