@@ -96,6 +96,33 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// A program whose goroutines are all asleep is told so by the runtime: weft's own do not count, once they rest.
+func TestDeadlock(t *testing.T) {
+	plainExe, wovenExe := pair.Build(t, "testdata/app", "local", "-tags=netgo").Paths() // no cgo
+	for _, end := range []string{"deadlock", "goexit"} {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			sink, err := watch.Listen()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sink.Close()
+			env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL}
+			plain, _ := run(t, plainExe, env, end)
+			woven, _ := run(t, wovenExe, env, end)
+			if d := cmp.Diff(plain, woven); d != "" {
+				t.Errorf("plain (-) and woven (+) differ:\n%s", d)
+			}
+			if !strings.Contains(plain.Stderr, "deadlock!") {
+				t.Errorf("the plain program says %s", plain.Stderr)
+			}
+			if n := sink.Count(); n != spans {
+				t.Errorf("%d spans arrived, want %d", n, spans)
+			}
+		})
+	}
+}
+
 // With nobody at the default endpoint a woven program ends as the plain one does, too, says nothing, and does not wait.
 // With a collector that hangs it waits for a limited time.
 func TestEndsUnobserved(t *testing.T) {

@@ -176,6 +176,11 @@ func (a *agent) run() {
 		if quiet++; n > 0 || a.busy() {
 			quiet = 0
 		}
+		if quiet == resting/2 && a.exporter != nil {
+			// Well before parking: a thread of the runtime that waits for the network because of these connections goes on
+			// to do so when they are closed. The timer makes it look again, and then all threads are asleep in a deadlock.
+			a.exporter.forget()
+		}
 		if quiet >= resting && rated {
 			quiet = 0
 			timer.Stop()
@@ -209,9 +214,6 @@ func (a *agent) busy() bool {
 
 // park waits for the next record, or for the end of the program; then it returns false.
 func (a *agent) park() bool {
-	if a.exporter != nil {
-		a.exporter.forget()
-	}
 	if !trace.Arm() {
 		return true
 	}

@@ -140,11 +140,23 @@ var ends = map[string]func(){
 		time.Sleep(2500 * time.Millisecond)
 		kill(syscall.SIGTERM)
 	},
+	// The runtime says so when all goroutines are asleep, unless cgo is linked.
+	"deadlock": func() { settle(); select {} },
+	"goexit":   func() { settle(); runtime.Goexit() },
 	"goroutines": func() {
+		settle()
 		fmt.Println(runtime.NumGoroutine())
 		buf := make([]byte, 1<<16)
 		fmt.Printf("%s\n", buf[:runtime.Stack(buf, true)])
 	},
+}
+
+// settle waits until the program's own connections are gone.
+func settle() {
+	http.DefaultClient.CloseIdleConnections()
+	for i := 0; i < 1000 && runtime.NumGoroutine() > 1; i++ {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 type badError struct{}
