@@ -55,8 +55,9 @@ type Rule struct {
 // param is a parameter of an advice function: its type in canonical form, and
 // as written in the source.
 type param struct {
-	typ  string
-	expr ast.Expr
+	typ    string
+	expr   ast.Expr
+	unused bool // it is named _ and of a pointer type: the call passes nil
 }
 
 // builtin reads weft's own integrations.
@@ -239,11 +240,13 @@ func (in *Integration) directives(fset *token.FileSet, doc *ast.CommentGroup, fn
 func (r *Rule) signature(fn *ast.FuncDecl, imports map[string]string) error {
 	first := true
 	for _, f := range fn.Type.Params.List {
-		for range max(1, len(f.Names)) {
+		star, pointer := f.Type.(*ast.StarExpr)
+		for i := range max(1, len(f.Names)) {
 			p := param{typ: typeString(f.Type, imports), expr: f.Type}
+			p.unused = pointer && (len(f.Names) == 0 || f.Names[i].Name == "_")
 			if first {
 				first = false
-				if star, ok := f.Type.(*ast.StarExpr); ok && isState(star.X, imports) {
+				if pointer && isState(star.X, imports) {
 					r.state = &param{typ: p.typ, expr: star.X}
 					continue
 				}

@@ -75,6 +75,9 @@ func (w *weaving) target(path string) (dir string, files []string, version strin
 		return p.Dir, p.sources(), version, true
 	}
 	dir = filepath.Join(w.tc.GOROOT, "src", filepath.FromSlash(path))
+	if w.reads != nil {
+		w.reads[dir] = true
+	}
 	list, err := os.ReadDir(dir)
 	if err != nil || strings.Contains(path, ".") && strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
 		return "", nil, "", false

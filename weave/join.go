@@ -205,8 +205,12 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 		if state != "" {
 			args = append(args, "&"+state)
 		}
-		for i := range r.params {
+		for i, p := range r.params {
 			switch n := i - len(recv); {
+			case p.unused:
+				// A variable whose address is taken lives on the stack or the heap, and a deferred call keeps
+				// all its arguments in the frame: what is of no use costs nothing.
+				args = append(args, "nil")
 			case n < 0:
 				args = append(args, recv[i].name)
 			case n < len(params):

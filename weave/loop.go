@@ -102,7 +102,7 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 		if err := w.layEdits(s, loopWhy); err != nil {
 			return err
 		}
-		if laid[f], err = w.cache.Put(w.files[f].New, "-"+filepath.Base(f)); err != nil {
+		if laid[f], err = w.put(w.files[f]); err != nil {
 			return err
 		}
 	}

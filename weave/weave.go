@@ -77,6 +77,7 @@ type weaving struct {
 	files    map[string]*File
 	patched  bool
 	pkgs     []*Package
+	reads    map[string]bool // what has been read from the disk, when that is recorded
 	res      *Result
 }
 
@@ -121,11 +122,10 @@ func Weave(cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ins = append(ins, hooks...)
+	std, others := w.split(ins)
 	steps := []func() error{
-		w.patchRuntime,
-		w.layRuntime,
-		func() error { return w.integrate(ins) },
+		func() error { return w.weaveStd(std) },
+		func() error { return w.integrate(append(others, hooks...)) },
 		w.endLoops,
 		w.startAgents,
 		w.copyModules,
@@ -246,6 +246,9 @@ func (w *weaving) read(path string) ([]byte, error) {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 		}
 		path = to
+	}
+	if w.reads != nil {
+		w.reads[path] = true
 	}
 	return os.ReadFile(path)
 }
@@ -377,13 +380,11 @@ func (w *weaving) writeOverlay() (string, error) {
 		o.Replace[from] = to
 	}
 	for path, f := range w.files {
-		if f.cached == "" {
-			var err error
-			if f.cached, err = w.cache.Put(f.New, "-"+filepath.Base(path)); err != nil {
-				return "", err
-			}
+		to, err := w.put(f)
+		if err != nil {
+			return "", err
 		}
-		o.Replace[path] = f.cached
+		o.Replace[path] = to
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -393,6 +394,17 @@ func (w *weaving) writeOverlay() (string, error) {
 		return "", fmt.Errorf("write the overlay: %w", err)
 	}
 	return w.cache.Put(buf.Bytes(), ".json")
+}
+
+// put writes a woven file to the cache and returns its path there.
+func (w *weaving) put(f *File) (string, error) {
+	if f.cached == "" {
+		var err error
+		if f.cached, err = w.cache.Put(f.New, "-"+filepath.Base(f.Path)); err != nil {
+			return "", err
+		}
+	}
+	return f.cached, nil
 }
 
 // exists reports whether the go command would see a file at path.
