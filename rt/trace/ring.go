@@ -121,13 +121,16 @@ func newRing(table []*shard) []byte {
 	if n > left {
 		return nil
 	}
+	// Past the end of the last record there must be something: a pointer to it
+	// may be seen by the garbage collector.
+	const slack = 8
 	if configured.alloc != nil {
-		if b := configured.alloc(n); len(b) >= n {
+		if b := configured.alloc(n + slack); len(b) >= n+slack {
 			return b[:n]
 		}
 		return nil
 	}
-	return make([]byte, n)
+	return make([]byte, n+slack)[:n]
 }
 
 // room reports whether n bytes are free in the pinned shard's ring, beyond what
