@@ -93,6 +93,12 @@ func parseGo(args []string) *goArgs {
 			g.rest = args[i:]
 			return g
 		}
+		if test := strings.TrimPrefix(name, "test."); g.sub == "test" && !buildValue[name] && !buildBool[name] && !testValue[test] && !testBool[test] {
+			// A flag that go test does not know ends its package list: it and
+			// what follows are for the test binary.
+			g.rest = args[i:]
+			return g
+		}
 		given := []string{arg}
 		if !hasValue && values(name) && i+1 < len(args) {
 			i++
@@ -123,17 +129,11 @@ func parseGo(args []string) *goArgs {
 		if listed[name] {
 			g.build = append(g.build, given...)
 		}
-		if g.sub == "test" && len(g.packages) == 0 && !buildValue[name] && !buildBool[name] && !testValue[strings.TrimPrefix(name, "test.")] && !testBool[strings.TrimPrefix(name, "test.")] {
-			// A flag that go test does not know ends its package list: it and
-			// what follows are for the test binary.
-			g.rest = args[i+1:]
-			return g
-		}
 	}
 	return g
 }
 
-var testBool = words("c i json short v failfast fullpath benchmem artifacts paniconexit0 n x a work")
+var testBool = words("h help c i json short v failfast fullpath benchmem artifacts paniconexit0 n x a work")
 
 // takePackages reads the packages at the start of args and returns how many
 // there are. go run has one package, or the files that make one.
