@@ -34,6 +34,7 @@ package sql
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"reflect"
 	"sync/atomic"
@@ -400,25 +401,40 @@ func weftConned(w *weftWait, _ *DB, _ *context.Context, _ *connReuseStrategy, _ 
 	w.span.End()
 }
 
-// weftRetry makes the attempts after the first one visible.
-//
+// weftRetry is retry, with the attempts after the first one as spans. To wrap fn
+// instead would make it, and with it the arguments of each call, escape to the
+// heap.
+type weftRetry struct {
+	done bool
+	err  error
+}
+
 //weft:enter (*DB).retry
-func weftRetry(_ *DB, fn *func(strategy connReuseStrategy) error) {
+func weftRetries(s *weftRetry, db *DB, fn *func(strategy connReuseStrategy) error) (skip bool) {
 	if c, ok := trace.CurrentContext(); !ok || !c.Sampled {
-		return
+		return false
 	}
-	try, attempt := *fn, int64(0)
-	*fn = func(strategy connReuseStrategy) error {
-		if attempt++; attempt == 1 {
-			return try(strategy)
+	s.done = true
+	s.err = (*fn)(cachedOrNewConn)
+	for attempt := int64(2); errors.Is(s.err, driver.ErrBadConn) && attempt <= maxBadConnRetries+1; attempt++ {
+		strategy := cachedOrNewConn
+		if attempt > maxBadConnRetries {
+			strategy = alwaysNewConn
 		}
 		var span trace.Span
 		span.Start("retry", trace.KindInternal)
-		defer span.End()
 		span.Int(weftAttemptKey, attempt)
-		err := try(strategy)
-		span.Error(err)
-		return err
+		s.err = (*fn)(strategy)
+		span.Error(s.err)
+		span.End()
+	}
+	return true
+}
+
+//weft:exit (*DB).retry
+func weftRetried(s *weftRetry, db *DB, fn *func(strategy connReuseStrategy) error, err *error) {
+	if s.done {
+		*err = s.err
 	}
 }
 
