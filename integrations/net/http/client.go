@@ -157,10 +157,10 @@ type weftTrip struct{ call *weftCall }
 // no longer taken, and a copy of the stack of many a goroutine.
 //
 //weft:enter (*Transport).RoundTrip
-func weftRoundTrip(s *weftTrip, t *Transport, req **Request) { s.call = weftSend(req) }
+func weftRoundTrip(s *weftTrip, _ *Transport, req **Request) { s.call = weftSend(req) }
 
 //weft:exit (*Transport).RoundTrip
-func weftRoundTripped(s *weftTrip, t *Transport, req **Request, resp **Response, err *error) {
+func weftRoundTripped(s *weftTrip, _ *Transport, _ **Request, resp **Response, err *error) {
 	if s.call != nil {
 		s.call.received(*resp, *err)
 	}
