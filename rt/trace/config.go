@@ -66,6 +66,7 @@ var limits struct {
 	valueLength atomic.Int64
 	attributes  atomic.Int64
 	events      atomic.Int64
+	quick       atomic.Uint32 // see body.quick
 	graceTicks  atomic.Int64
 }
 
@@ -86,6 +87,12 @@ func Configure(c Config) {
 	limits.valueLength.Store(clamp(c.ValueLength, defaultValueLength, maxValueLength))
 	limits.attributes.Store(clamp(c.Attributes, defaultAttributes, maxAttributes))
 	limits.events.Store(clamp(c.Events, defaultAttributes, maxAttributes))
+
+	quick := uint32(min(inlineEntries, limits.attributes.Load()))
+	if limits.valueLength.Load() < quickString {
+		quick = 0
+	}
+	limits.quick.Store(quick)
 
 	rate := float64(c.TickRate)
 	if rate <= 0 {

@@ -105,6 +105,40 @@ func TestBig(t *testing.T) {
 	}
 }
 
+// However attributes come together, their record is in bounds.
+func TestQuick(t *testing.T) {
+	use(t, Config{})
+	long, short := strings.Repeat("l", 4096), strings.Repeat("s", quickString)
+	for n := range 6 {
+		for _, first := range []bool{true, false} {
+			var s Span
+			s.Start("s", KindInternal)
+			k := Key(1)
+			set := func(n int, v string) {
+				for range n {
+					s.Str(k, v)
+					k++
+				}
+			}
+			if first {
+				set(n, long)
+				set(30, short)
+			} else {
+				set(22-n, short)
+				set(n, long)
+				set(10, short)
+			}
+			if b := s.own(); b.size > maxEntries {
+				t.Errorf("%d long ones: %d bytes of entries", n, b.size)
+			}
+			s.End()
+		}
+	}
+	if n := Drain(func(*Record) {}); n != 12 {
+		t.Errorf("%d records", n)
+	}
+}
+
 // FuzzRecord gives a span what the input says, and compares with what is to be
 // expected of the record.
 func FuzzRecord(f *testing.F) {
@@ -113,7 +147,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte("8"), "8", "\xa40")
 	f.Add([]byte(strings.Repeat("\x05\x0c\x0d\x03", 100)), "x", strings.Repeat("y", 300))
 	f.Fuzz(func(t *testing.T, ops []byte, name, text string) {
-		use(t, Config{ValueLength: 64, Attributes: 20, Events: 20})
+		use(t, Config{ValueLength: 600, Attributes: 20, Events: 20})
 		// Something before it, so that it lies at changing places of the ring.
 		var other, s Span
 		other.StartRemote("other", KindServer, Context{})
@@ -140,11 +174,11 @@ func FuzzRecord(f *testing.F) {
 			if op >= 200 {
 				k = 100 + Key(op)
 			}
-			v := cut(text, i)
+			v := cut(strings.Repeat(text, 40), 8*i)
 			switch op & 7 {
 			case 0, 1:
 				s.Str(k, v)
-				set(k, fmt.Sprintf("%s=%q", k.Name(), cut(v, 64)))
+				set(k, fmt.Sprintf("%s=%q", k.Name(), cut(v, 600)))
 			case 2:
 				s.Int(k, int64(i))
 				set(k, fmt.Sprintf("%s=%d", k.Name(), i))
@@ -165,7 +199,7 @@ func FuzzRecord(f *testing.F) {
 			case 6:
 				s.EventStr(k, v)
 				if event {
-					want = append(want, fmt.Sprintf("+%s=%q", k.Name(), cut(v, 64)))
+					want = append(want, fmt.Sprintf("+%s=%q", k.Name(), cut(v, 600)))
 				}
 			case 7:
 				s.EventInt(k, -int64(i))

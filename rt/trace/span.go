@@ -61,6 +61,7 @@ type body struct {
 	kind   Kind
 	event  bool // the last entry belongs to an event that is kept
 	n      uint16
+	quick  uint16 // while n is less, setStr and setNum may take the next entry
 	attrs  uint16
 	events uint16
 	lost   [2]uint16 // attributes and events left out
@@ -71,7 +72,12 @@ type body struct {
 	more   []entry
 }
 
-const inlineEntries = 24
+const (
+	inlineEntries = 24
+	// quickString is what a string may measure for setStr, if the limit is not
+	// less. So many bytes in every entry make a record that is in bounds.
+	quickString = 512
+)
 
 // A link names a span of another trace that led to this one.
 type link struct {
@@ -240,6 +246,7 @@ func (s *Span) newBody(record bool) *body {
 		unpinShard(p, sh)
 		b.next = nil
 	}
+	b.quick = uint16(limits.quick.Load())
 	s.b, s.gen = b, b.gen
 	return b
 }
@@ -279,13 +286,13 @@ func (s *Span) Name() string {
 // holds for Int, Bool and Float.
 func (s *Span) Str(k Key, v string) {
 	if s.Recording() {
-		s.set(k, EntryStr, uint64(len(v)), unsafe.StringData(v))
+		s.setStr(k, v)
 	}
 }
 
 func (s *Span) Int(k Key, v int64) {
 	if s.Recording() {
-		s.set(k, EntryInt, uint64(v), nil)
+		s.setNum(k, EntryInt, uint64(v))
 	}
 }
 
@@ -295,13 +302,13 @@ func (s *Span) Bool(k Key, v bool) {
 		if v {
 			n = 1
 		}
-		s.set(k, EntryBool, n, nil)
+		s.setNum(k, EntryBool, n)
 	}
 }
 
 func (s *Span) Float(k Key, v float64) {
 	if s.Recording() {
-		s.set(k, EntryFloat, *(*uint64)(unsafe.Pointer(&v)), nil)
+		s.setNum(k, EntryFloat, *(*uint64)(unsafe.Pointer(&v)))
 	}
 }
 
@@ -335,6 +342,48 @@ func (s *Span) EventInt(k Key, v int64) {
 	}
 }
 
+// setStr and setNum are set for the usual case: an attribute that is new, short,
+// and finds room in the body. num is a number, or the length of a string.
+
+func (s *Span) setStr(k Key, v string) {
+	b := s.own()
+	if b == nil {
+		return
+	}
+	bit := uint64(1) << (k & 63)
+	if b.n < b.quick && b.seen&bit == 0 && k != 0 && len(v) <= quickString {
+		e := &b.entry[b.n%inlineEntries]
+		b.n++
+		b.attrs++
+		b.seen |= bit
+		b.size += entrySize + uint64(len(v))
+		e.ptr, e.num, e.key, e.kind = unsafe.StringData(v), uint64(len(v)), k, EntryStr
+		return
+	}
+	s.set(k, EntryStr, uint64(len(v)), unsafe.StringData(v))
+}
+
+func (s *Span) setNum(k Key, kind EntryKind, num uint64) {
+	b := s.own()
+	if b == nil {
+		return
+	}
+	bit := uint64(1) << (k & 63)
+	if b.n < b.quick && b.seen&bit == 0 && k != 0 {
+		e := &b.entry[b.n%inlineEntries]
+		b.n++
+		b.attrs++
+		b.seen |= bit
+		b.size += entrySize
+		if kind != EntryBool {
+			b.size += 8
+		}
+		e.num, e.key, e.kind = num, k, kind
+		return
+	}
+	s.set(k, kind, num, nil)
+}
+
 func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 	b := s.own()
 	if b == nil || k == 0 {
@@ -342,6 +391,9 @@ func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 	}
 	size := uint64(entrySize)
 	if kind&^OfEvent == EntryStr {
+		if num > quickString {
+			b.quick = 0
+		}
 		if num > uint64(limits.valueLength.Load()) && k != keyExcStack {
 			num = uint64(len(cut(unsafe.String(ptr, num), int(limits.valueLength.Load()))))
 		}
