@@ -77,7 +77,8 @@ type weftCall struct {
 	context.Context // the request's own
 	orig            *Request
 	copy            Request
-	conns           int // how often a connection was asked for
+	recording       bool
+	conns           int // how often it got a connection
 
 	mu       sync.Mutex
 	span     trace.Span
@@ -122,7 +123,7 @@ func weftCallOf(r *Request) *weftCall {
 func (c *weftCall) event(e weftEvent) {
 	e.at = trace.Ticks()
 	c.mu.Lock()
-	if !c.ended && c.span.Recording() && len(c.events) < 64 {
+	if !c.ended && c.recording && len(c.events) < 64 {
 		if c.events == nil {
 			c.events = c.room[:0]
 		}
@@ -180,7 +181,7 @@ func weftSend(req **Request) *weftCall {
 	if !out.Valid() {
 		return nil // tracing is off
 	}
-	if c.span.Recording() {
+	if c.recording = c.span.Recording(); c.recording {
 		c.request(r, method)
 	}
 	c.Context = r.Context()
@@ -236,7 +237,7 @@ func (c *weftCall) received(resp *Response, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.span.Recording() {
+	if !c.recording {
 		c.end(nil)
 		return
 	}
@@ -400,7 +401,7 @@ func weftOnConn(pc *persistConn, treq **transportRequest) {
 		return
 	}
 	c.conns++
-	if !c.span.Recording() {
+	if !c.recording {
 		return
 	}
 	e := weftEvent{name: weftGotConn, key: weftReusedKey}
@@ -470,7 +471,7 @@ func weftAddedTLS(s *weftHandshake, _ *persistConn, _ *context.Context, name *st
 // has, if it has any.
 func (c *weftCall) net() *nettrace.Trace {
 	old, _ := c.Context.Value(nettrace.TraceKey{}).(*nettrace.Trace)
-	if !c.span.Recording() {
+	if !c.recording {
 		return old
 	}
 	if old == nil {
