@@ -62,7 +62,12 @@ func TestFreeList(t *testing.T) {
 						default:
 							b = make(buffer, 10)
 						}
-						b[0]++
+						b = append(b[:0], 1)
+						other := make(chan int, 1) // as a call to anything would
+						go func() { other <- 1 }()
+						<-other
+						other <- 1
+						<-other
 						k.check(n) // still
 						select {
 						case free <- b:
@@ -105,7 +110,11 @@ func TestFreeListWaiting(t *testing.T) {
 		workers.Go(func() {
 			for n := range work {
 				b := <-free
-				runtime.Gosched()
+				other := make(chan *int, 2)
+				for range 5 {
+					other <- b
+					<-other
+				}
 				k.check(n)
 				free <- b
 			}
@@ -350,4 +359,55 @@ func TestRetry(t *testing.T) {
 	if k.wrong != 0 {
 		t.Errorf("%d wrong, %d right, %d without", k.wrong, k.right, k.none)
 	}
+}
+
+// TestBegan: a goroutine that has begun a trace, and left it, does not come back
+// into it by an answer. Weft/trace leaves it with the trace id, without a span.
+func TestBegan(t *testing.T) {
+	for _, cap := range []int{0, 1, 3} {
+		b, answers := newBox(), make(chan int, cap)
+		as(1, func() {
+			go as(1, func() { answers <- 1 })
+			*runtime.WeftG() = runtime.WeftContext{TraceHi: 1, TraceLo: 1}
+			<-answers
+			b.put(runtime.WeftG().Span)
+			go func() { b.put(runtime.WeftG().TraceLo) }() // it passes nothing on
+			b.want(t, 0)
+			b.want(t, 0)
+			go as(2, func() { answers <- 1 })
+			<-answers // that of another one it may
+			b.here()
+			b.want(t, 2)
+		})
+	}
+}
+
+// TestIdleWorkers: workers report by sending the channel on which they take a
+// task. The one who gives it to them stays where he is.
+func TestIdleWorkers(t *testing.T) {
+	idle := make(chan chan uint64, 4)
+	var k tasks
+	var done sync.WaitGroup
+	for range 4 {
+		go func() {
+			mine := make(chan uint64)
+			for {
+				idle <- mine
+				k.check(<-mine)
+				done.Done()
+			}
+		}()
+	}
+	const total = 1000
+	done.Add(total)
+	for n := uint64(1); n <= total; n++ {
+		as(n, func() {
+			go func() {
+				worker := <-idle
+				worker <- n
+			}()
+		})
+	}
+	done.Wait()
+	k.report(t, total)
 }

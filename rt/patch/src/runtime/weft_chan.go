@@ -2,7 +2,11 @@
 
 package runtime
 
-import "unsafe"
+import (
+	"internal/abi"
+	"internal/goarch"
+	"unsafe"
+)
 
 // A value sent on a channel carries the context of its sender. Zero-size
 // elements and ticks of timers carry nothing, nor does a channel that turned out
@@ -20,17 +24,16 @@ const (
 type weftChan1 struct {
 	hchan
 	weft1 WeftContext // of the value in the buffer
+	mark1 uint64      // see weftMark
 }
 
 // weftChan is a channel with a longer buffer.
 type weftChan struct {
 	hchan
-	weftq *weftQueue // nil until a context is sent
+	weftq *weftQueue // nil until contexts have to do with the channel
 }
 
-func (c *hchan) weft1() *WeftContext {
-	return &(*weftChan1)(unsafe.Pointer(c)).weft1
-}
+func (c *hchan) weft1() *weftChan1 { return (*weftChan1)(unsafe.Pointer(c)) }
 
 func (c *hchan) weftq() **weftQueue {
 	return &(*weftChan)(unsafe.Pointer(c)).weftq
@@ -39,11 +42,13 @@ func (c *hchan) weftq() **weftQueue {
 // weftOn reports whether an operation of gp on c concerns contexts at all. It is
 // all that channels cost when they do not.
 func (c *hchan) weftOn(gp *g) bool {
-	return gp.weft.Root|gp.weft.TraceLo != 0 || c.weft != 0
+	return gp.weft.Root|gp.weft.Span != 0 || c.weft != 0
 }
 
+// weftCarrier reports whether c's values carry contexts. Tokens and ticks do not,
+// nor do channels sent on channels: that is how idle workers report.
 func (c *hchan) weftCarrier() bool {
-	return c.weft != weftNo && c.elemsize != 0 && c.timer == nil
+	return c.weft != weftNo && c.elemsize != 0 && c.timer == nil && c.elemtype.Kind() != abi.Chan
 }
 
 // weftHand hands the context of from to to, one of which is parked on c. v is
@@ -53,15 +58,15 @@ func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 		to.weftForgo(c)
 		return
 	}
-	x := from.weft.sent()
 	if c.dataqsiz != 0 {
-		tag := c.weftTag(v)
-		if c.weftRecycles(from, tag) {
+		if c.weftRecycles(from, v) {
 			to.weftForgo(c)
 			return
 		}
-		to.weftRemember(tag)
+		key := c.weftKey(to, v)
+		*c.weftMark(key) = key
 	}
+	x := from.weft.sent()
 	if !x.none() {
 		c.weft = weftSeen
 	}
@@ -73,34 +78,28 @@ func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 // weftPut notes the context of from for the value at v, which has just been
 // moved to the end of the buffer; queued values were there before.
 func (c *hchan) weftPut(from *g, v unsafe.Pointer, queued uint) {
-	if !c.weftCarrier() {
+	if !c.weftCarrier() || c.weftRecycles(from, v) {
 		return
-	}
-	tag := c.weftTag(v)
-	if c.weftRecycles(from, tag) {
-		return
-	}
-	if c.weftToken() {
-		from.weftRemember(tag ^ 1)
 	}
 	x := from.weft.sent()
+	if !x.none() {
+		c.weft = weftSeen
+	}
 	if c.dataqsiz == 1 {
-		if !x.none() {
-			c.weft = weftSeen
-		}
-		*c.weft1() = x
+		c.weft1().weft1 = x
 		return
 	}
 	q := *c.weftq()
-	if q == nil {
+	if q == nil || q.len == 0 {
 		if x.none() {
-			return
+			return // of the values in an empty queue none has a context
 		}
-		q = c.weftGrow(nil)
+		if q == nil {
+			q = c.weftGrow(nil)
+		}
 		if queued != 0 {
 			q.push(WeftContext{}, queued)
 		}
-		c.weft = weftSeen
 	}
 	if q.merge(x) {
 		return
@@ -121,27 +120,29 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 		to.weftForgo(c)
 		return
 	}
-	tag := c.weftTag(v)
+	key := c.weftKey(to, v)
+	m := c.weftMark(key)
 	if c.weft == weftSeen {
 		x := c.weftPop()
-		if !x.none() && c.weftReturns(to, tag, &x) {
+		if *m == key^1 && !x.none() && x.TraceLo != to.weft.TraceLo {
+			c.weftStop() // a semaphore: see weftRecycles
 			to.weftForgo(c)
 			return
 		}
 		to.weftAdopt(c, &x)
 	}
-	to.weftRemember(tag)
+	*m = key
 }
 
 // weftPop returns the context of the value at the head of the buffer.
 func (c *hchan) weftPop() WeftContext {
 	if c.dataqsiz == 1 {
-		return *c.weft1()
+		return c.weft1().weft1
 	}
-	if q := *c.weftq(); q != nil {
+	if q := *c.weftq(); q != nil && q.len != 0 {
 		return q.pop()
 	}
-	return WeftContext{} // contexts have only gone to receivers that waited
+	return WeftContext{}
 }
 
 // sent returns w as a value carries it.
@@ -154,22 +155,35 @@ func (w *weftState) sent() WeftContext {
 
 // A free list is a channel that must not carry contexts: whoever takes a buffer
 // from it would find itself in the trace of whoever gave it back. What tells it
-// from a queue of work is that the same goroutine takes a value and then puts
-// back that very value. With a semaphore it is the other way round: a goroutine
-// puts a token and later takes an equal one, which somebody else had put. The
-// first time that either is seen the channel becomes weftNo.
+// from a queue of work is that a goroutine takes a value and later puts back that
+// very value. With a semaphore it is the other way round: a goroutine puts a token
+// and later takes an equal one, which somebody else had put. The first time that
+// either is seen the channel becomes weftNo.
+//
+// What a goroutine has taken is marked in the channel and not in the goroutine,
+// which may take from many others in between.
 
-// weftRecycles reports whether gp is putting back the value it has taken, and
-// remembers that about c.
-func (c *hchan) weftRecycles(gp *g, tag uint64) bool {
-	if gp.weft.tags[0] != tag && gp.weft.tags[1] != tag {
+// weftRecycles reports whether gp is putting back the value at v that it has
+// taken, and makes c carry nothing from then on. If not, and the value could be
+// a token, it marks that gp has put it.
+func (c *hchan) weftRecycles(gp *g, v unsafe.Pointer) bool {
+	token := c.elemsize <= 8 && !c.elemtype.Pointers()
+	if !token && c.dataqsiz != 1 && *c.weftq() == nil {
 		return false
 	}
-	c.weftStop()
-	return true
+	key := c.weftKey(gp, v)
+	m := c.weftMark(key)
+	if *m == key {
+		c.weftStop()
+		return true
+	}
+	if token {
+		*m = key ^ 1
+	}
+	return false
 }
 
-// weftStop makes c carry nothing from now on.
+// weftStop makes c, and what is in its buffer, carry nothing.
 func (c *hchan) weftStop() {
 	c.weft = weftNo
 	if c.dataqsiz > 1 {
@@ -177,34 +191,16 @@ func (c *hchan) weftStop() {
 	}
 }
 
-// weftToken reports whether c's elements could be the tokens of a semaphore.
-func (c *hchan) weftToken() bool {
-	return c.elemsize <= 8 && !c.elemtype.Pointers()
-}
-
-// weftReturns reports whether gp takes back, from another trace, a token equal
-// to the one that it has put, and remembers that about c.
-func (c *hchan) weftReturns(gp *g, tag uint64, x *WeftContext) bool {
-	if !c.weftToken() || x.TraceLo == gp.weft.TraceLo || gp.weft.tags[0] != tag^1 && gp.weft.tags[1] != tag^1 {
-		return false
-	}
-	c.weftStop()
-	return true
-}
-
-// weftRemember notes that gp has taken a value out of a channel.
-func (gp *g) weftRemember(tag uint64) {
-	t := &gp.weft.tags
-	if t[0] != tag {
-		t[0], t[1] = tag, t[0]
-	}
-}
-
-// weftTag identifies the value at v in channel c by its first 32 bytes.
-func (c *hchan) weftTag(v unsafe.Pointer) uint64 {
+// weftKey identifies gp and the value at v: by where a slice begins, which may be
+// cut to size before it comes back, or by the first 32 bytes of other values.
+func (c *hchan) weftKey(gp *g, v unsafe.Pointer) uint64 {
 	const k = 0x9e3779b97f4a7c15
-	h := uint64(uintptr(unsafe.Pointer(c)))
+	h := gp.goid * k
+	h ^= h >> 29
 	n := min(uintptr(c.elemsize), 32)
+	if c.elemtype.Kind() == abi.Slice {
+		n = goarch.PtrSize
+	}
 	for ; n >= 8; n -= 8 {
 		h = (h ^ *(*uint64)(v)) * k
 		h ^= h >> 29
@@ -212,33 +208,63 @@ func (c *hchan) weftTag(v unsafe.Pointer) uint64 {
 	}
 	for ; n > 0; n-- {
 		h = (h ^ uint64(*(*byte)(v))) * k
+		h ^= h >> 29
 		v = add(v, 1)
 	}
-	return h | 1 // even: the value was put; zero: no tag
+	return (h ^ h>>32) | 1 // odd: taken; even: put
+}
+
+// weftMark returns the place where the channel remembers a key or would remember
+// it; another key may be there.
+func (c *hchan) weftMark(key uint64) *uint64 {
+	if c.dataqsiz == 1 {
+		return &c.weft1().mark1
+	}
+	q := *c.weftq()
+	if q == nil {
+		q = c.weftGrow(nil)
+	}
+	// A key has two places; of those in a table that is not full hardly any is lost.
+	a, b := q.mark(uint32(key>>1)&q.marks), q.mark(uint32(key>>32)&q.marks)
+	if *a|1 == key|1 || *b|1 != key|1 && (*a == 0 || *b != 0) {
+		return a
+	}
+	return b
 }
 
 // weftQueue says what contexts the values in a channel's buffer carry, as runs
-// of neighbours with the same one, first in first out. It holds no pointers.
+// of neighbours with the same one, first in first out. Before the runs lie the
+// marks. It holds no pointers.
 type weftQueue struct {
-	head, len uint32
-	mask      uint32
-	_         uint32
-	runs      [1]weftRun // mask+1 of them
+	head, len uint32 // of the runs
+	mask      uint32 // number of runs that there is room for, minus 1
+	marks     uint32 // number of marks, minus 1
 }
 
 type weftRun struct {
 	WeftContext
-	n uint
+	n uint64
 }
 
-// weftMaxRuns bounds a queue to 40 KiB. Of a longer buffer's values some then
-// lose their contexts, and none gets a wrong one.
-const weftMaxRuns = 1024
+const (
+	// weftMaxRuns bounds a queue to 40 KiB. Of a longer buffer's values some then
+	// lose their contexts, and none gets a wrong one.
+	weftMaxRuns = 1024
+
+	// weftMaxMarks is enough to recognise a free list soon, if not at once, from
+	// which more values are out at a time.
+	weftMaxMarks = 256
+)
 
 func (q *weftQueue) cap() uint32 { return q.mask + 1 }
 
+func (q *weftQueue) mark(i uint32) *uint64 {
+	return (*uint64)(add(unsafe.Pointer(q), unsafe.Sizeof(*q)+uintptr(i)*8))
+}
+
 func (q *weftQueue) run(i uint32) *weftRun {
-	return (*weftRun)(add(unsafe.Pointer(&q.runs), uintptr((q.head+i)&q.mask)*unsafe.Sizeof(weftRun{})))
+	i = (q.head + i) & q.mask
+	return (*weftRun)(add(unsafe.Pointer(q.mark(q.marks+1)), uintptr(i)*unsafe.Sizeof(weftRun{})))
 }
 
 // merge adds x to the last run if that is possible.
@@ -255,7 +281,7 @@ func (q *weftQueue) merge(x WeftContext) bool {
 }
 
 func (q *weftQueue) push(x WeftContext, n uint) {
-	*q.run(q.len) = weftRun{x, n}
+	*q.run(q.len) = weftRun{x, uint64(n)}
 	q.len++
 }
 
@@ -271,22 +297,28 @@ func (q *weftQueue) pop() WeftContext {
 
 // weftGrow makes a queue for c, or a longer one.
 func (c *hchan) weftGrow(old *weftQueue) *weftQueue {
-	n := uint32(4)
+	runs, marks := uint32(4), uint32(16)
 	if old != nil {
-		n = old.cap() * 4
+		runs = old.cap() * 4
 	}
-	for n > 1 && uint(n/2) >= c.dataqsiz {
-		n /= 2
+	for runs > 1 && uint(runs/2) >= c.dataqsiz {
+		runs /= 2
 	}
-	n = min(n, weftMaxRuns)
+	runs = min(runs, weftMaxRuns)
+	for marks < weftMaxMarks && uint(marks) < 4*c.dataqsiz {
+		marks *= 2
+	}
 	// The channel's lock keeps the garbage collector from being started here, as
 	// it does in acquireSudog.
-	q := (*weftQueue)(mallocgc(unsafe.Sizeof(weftQueue{})+uintptr(n-1)*unsafe.Sizeof(weftRun{}), nil, true))
-	q.mask = n - 1
+	q := (*weftQueue)(mallocgc(unsafe.Sizeof(weftQueue{})+uintptr(marks)*8+uintptr(runs)*unsafe.Sizeof(weftRun{}), nil, true))
+	q.mask, q.marks = runs-1, marks-1
 	if old != nil {
+		for i := range marks {
+			*q.mark(i) = *old.mark(i)
+		}
 		for i := range old.len {
 			r := old.run(i)
-			q.push(r.WeftContext, r.n)
+			q.push(r.WeftContext, uint(r.n))
 		}
 	}
 	*c.weftq() = q

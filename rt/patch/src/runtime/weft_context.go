@@ -29,19 +29,15 @@ const (
 	WeftMuted   = 1 << 3 // weft's own goroutine: passed on by go statements, never by channels
 )
 
-// weftState is what weft keeps in a g. At 56 bytes it takes g from 456 to 512
-// bytes (Go 1.26, 64 bits), the largest size class whose pointer bitmap still
-// lies in the span.
+// weftState is what weft keeps in a g. At 40 bytes it takes g from 456 to 496
+// bytes (Go 1.26, 64 bits) and to the size class of 512, the last one whose
+// pointer bitmap lies in the span.
 type weftState struct {
 	WeftContext
 
 	// from is the address of the channel that an adopted context came from. It keeps
 	// nothing alive. It is weftHidden in a goroutine that was started by a muted one.
 	from uint64
-
-	// tags say which values this goroutine last took out of, or put into, which
-	// buffered channels. See hchan.weftRecycles.
-	tags [2]uint64
 }
 
 // WeftG returns the context of the running goroutine, to be read and written in
@@ -59,11 +55,15 @@ func WeftSwap(c WeftContext) (old WeftContext) {
 	return old
 }
 
-// none reports whether x is no context.
-func (x *WeftContext) none() bool { return x.Root|x.TraceLo == 0 }
+// none reports whether x is no context. A trace id alone is none: weft/trace
+// leaves it with a goroutine that began that trace and has left it.
+func (x *WeftContext) none() bool { return x.Root|x.Span == 0 }
 
 // passedOn returns x as another goroutine gets it.
 func (x *WeftContext) passedOn() WeftContext {
+	if x.none() {
+		return WeftContext{}
+	}
 	y := *x
 	y.Root &^= WeftOwn | WeftAdopted
 	return y
@@ -111,14 +111,18 @@ func weftResume(co, caller *g) {
 // weftAdopt gives gp, which is running or parked, the context x that came with a
 // value from channel c, none included.
 //
-// A goroutine stays in the span that it was born in when a value comes from the
-// same trace: so it is still there when it is done with collecting results.
+// A goroutine stays where it is when a value comes from the trace that it was
+// born in, so that it is still there when it is done with collecting results; and
+// when it comes from the trace that it has itself begun and left.
 func (gp *g) weftAdopt(c *hchan, x *WeftContext) {
 	w := &gp.weft
 	switch {
 	case w.Root&(WeftOwn|WeftMuted) != 0, w.from == weftHidden:
 	case x.none():
-		w.WeftContext = WeftContext{}
+		if !w.none() {
+			w.WeftContext = WeftContext{}
+		}
+	case w.Span == x.Span && (w.Root^x.Root)>>8 == 0:
 	case w.Root&WeftAdopted == 0 && w.TraceLo == x.TraceLo && w.TraceHi == x.TraceHi:
 	default:
 		w.WeftContext = *x

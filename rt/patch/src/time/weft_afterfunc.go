@@ -14,7 +14,7 @@ type weftFunc struct {
 // weftArg is f as the argument of goFunc, with the context of the caller.
 func weftArg(f func()) any {
 	c := *runtime.WeftG()
-	if c.Root|c.TraceLo == 0 {
+	if c.Root|c.Span == 0 {
 		return f
 	}
 	return &weftFunc{f, c}
