@@ -60,7 +60,7 @@ func run(t *testing.T, exe string, env []string, args ...string) (result, time.D
 		t.Fatalf("%s %v did not end; stderr:\n%s", exe, args, &stderr)
 	}
 	r := result{Stdout: pair.Scrub(stdout.String()), Stderr: pair.Scrub(stderr.String()), Code: cmd.ProcessState.ExitCode()}
-	if args[0] == "panic in Error" {
+	if args[0] == "panic in Error" || args[0] == "concurrent map writes" {
 		r.Stderr, _, _ = strings.Cut(r.Stderr, "\ngoroutine")
 	}
 	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
