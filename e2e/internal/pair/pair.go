@@ -156,8 +156,8 @@ var scrubs = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), "TIME"},
 	{regexp.MustCompile(`goroutine \d+`), "goroutine N"},
 	{regexp.MustCompile(`(?m)^(\S+\().*\)$`), "$1…)"}, // arguments in a traceback
-	// Where a toolchain of the module cache lies; the weaver's own tests look at that.
-	{regexp.MustCompile(`/\S+/(toolchain@v[^/]*|goroot/[^/]*/go[^/]*)/src/`), "GOROOT/src/"},
+	// Where the standard library lies; the weaver's own tests look at that.
+	{regexp.MustCompile(`(?m)^\t\S+/src/((runtime|net|internal)/)`), "\tGOROOT/src/$1"},
 }
 
 // Scrub replaces what differs from run to run: addresses, ports, times.
