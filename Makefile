@@ -44,6 +44,10 @@ race: ## the concurrent packages under the race detector
 shop: ## the tests of examples/shop, a module of its own
 	cd examples/shop && SHOP_TEST_POSTGRES="$${WEFT_TEST_POSTGRES:-}" $(GO) test -timeout 10m ./...
 
+.PHONY: storm
+storm: ## what takes long: the runtime patch on every Go version, storms of goroutines
+	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/context
+
 .PHONY: fuzz
 fuzz: ## every fuzz test, 30 seconds each; FUZZTIME=5m for longer
 	@set -e; for f in $$(git ls-files '*_test.go'); do \
