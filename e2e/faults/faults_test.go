@@ -135,7 +135,7 @@ func TestFaults(t *testing.T) {
 				fmt.Fprint(c, "220 smtp.example.com ESMTP\r\n")
 				io.Copy(io.Discard, c)
 			})
-		}, cause: "exit", says: "malformed HTTP"},
+		}, cause: "exit", says: "cannot export"},
 		{name: "hanging", collector: func(t *testing.T) string { return raw(t, func(c net.Conn) { io.Copy(io.Discard, c) }) }, cause: "exit"},
 		{name: "not reading", collector: func(t *testing.T) string { return raw(t, func(net.Conn) {}) }, cause: "exit"},
 		{name: "half closing", collector: func(t *testing.T) string {

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -63,7 +64,7 @@ type batch struct {
 // newExporter returns the exporter for c. Certificates that cannot be read are reported, and left out.
 func newExporter(c *config, e *environment, s *stats) *exporter {
 	tr := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxy(e),
 		DialContext:            (&net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        tlsConfig(c, e),
 		TLSHandshakeTimeout:    c.timeout,
@@ -92,6 +93,15 @@ func newExporter(c *config, e *environment, s *stats) *exporter {
 		x.timeout = 10 * time.Minute // 0 means none; the queue is bounded anyway
 	}
 	return x
+}
+
+// proxy is http.ProxyFromEnvironment if there is a proxy. Else it is not called: net/http reads the variables only once, and the
+// program may yet set them.
+func proxy(e *environment) func(*http.Request) (*url.URL, error) {
+	if _, v := e.first("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"); v == "" {
+		return nil
+	}
+	return http.ProxyFromEnvironment
 }
 
 func tlsConfig(c *config, e *environment) *tls.Config {
