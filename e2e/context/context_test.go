@@ -19,6 +19,10 @@ import (
 	"github.com/weft-trace/weft/rt/patch"
 )
 
+// long says whether everything is to be tried: every Go version, and long storms.
+// It takes a quarter of an hour, most of it for compiling std.
+var long = os.Getenv("WEFT_LONG") != ""
+
 // build compiles a program of testdata, or with test set its tests, with the
 // patch or plain, and returns the name of the binary.
 func build(t *testing.T, tc toolchain.Toolchain, dir string, patched bool, args ...string) string {
@@ -53,9 +57,10 @@ func run(t *testing.T, env []string, bin string, args ...string) {
 	}
 }
 
-// TestPaths runs the tests in testdata/paths on every supported version of Go.
+// TestPaths runs the tests in testdata/paths on each supported minor version of
+// Go; with WEFT_LONG set, on the first and the newest release of each.
 func TestPaths(t *testing.T) {
-	for _, version := range toolchain.Versions(testing.Short()) {
+	for _, version := range toolchain.Versions(!long) {
 		t.Run(version, func(t *testing.T) {
 			tc := toolchain.Get(t, version)
 			run(t, nil, build(t, tc, "paths", true, "test", "-c"))
@@ -67,36 +72,37 @@ func TestRace(t *testing.T) {
 	tc := toolchain.Get(t, "")
 	bin := build(t, tc, "paths", true, "test", "-c", "-race")
 	run(t, nil, bin, "-test.short")
-	if !testing.Short() {
+	if long {
 		run(t, []string{"GOMAXPROCS=4"}, bin, "-test.run=Storm|Schedule", "-storm=3s", "-test.short")
 	}
 }
 
 // TestStorm runs all paths at once with the runtime's own checks switched on.
 func TestStorm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("long")
-	}
 	tc := toolchain.Get(t, "")
 	bin := build(t, tc, "paths", true, "test", "-c")
-	for _, godebug := range []string{
-		"",
-		"clobberfree=1",
-		"gccheckmark=1",
-		"gcstoptheworld=1",
-		"gcstoptheworld=2",
-		"asyncpreemptoff=1",
-		"gcshrinkstackoff=1",
-		"invalidptr=1,sbrk=0,efence=0",
-	} {
-		run(t, []string{"GODEBUG=" + godebug, "GOGC=10"}, bin, "-test.run=Storm|Buffer|Pool", "-storm=2s")
+	checks, storm := []string{"clobberfree=1,gccheckmark=1"}, "-storm=1s"
+	if long {
+		storm = "-storm=10s"
+		checks = append(checks,
+			"",
+			"clobberfree=1",
+			"gccheckmark=1",
+			"gcstoptheworld=1",
+			"gcstoptheworld=2",
+			"asyncpreemptoff=1",
+			"gcshrinkstackoff=1",
+		)
+	}
+	for _, godebug := range checks {
+		run(t, []string{"GODEBUG=" + godebug, "GOGC=10"}, bin, "-test.run=Storm|Buffer|Pool", storm)
 	}
 }
 
 // TestLockRanks builds with the runtime's check of the order of its locks.
 func TestLockRanks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles std once more")
+	if !long {
+		t.Skip("WEFT_LONG is not set")
 	}
 	tc := toolchain.Get(t, "")
 	tc.Env = append(tc.Env, "GOEXPERIMENT=staticlockranking")
