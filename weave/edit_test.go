@@ -74,7 +74,7 @@ func weaveAll(t testing.TB, name string, text []byte, in *Integration) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.endLoops(findLoopEnds("example.com/target", []string{name}, map[string][]byte{name: text})[name])
+	s.endLoops(findLoopEnds("example.com/target", []string{name}, map[string][]byte{name: text}, noImports{})[name])
 	if in != nil {
 		live := map[*Rule]*Point{}
 		for _, r := range in.Rules {

@@ -1,8 +1,8 @@
 package weave
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -27,7 +27,7 @@ import (
 // what they were; and it never follows a loop that the language calls
 // terminating, so no function misses a return.
 
-const loopVersion = "loop 2" // changes when the same files would be woven otherwise
+const loopVersion = "loop 3" // changes when the same files would be woven otherwise
 
 // loopEnds gives, by file, the offsets after which an adoption ends.
 type loopEnds map[string][]int
@@ -70,6 +70,7 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 	if len(files) == 0 {
 		return nil
 	}
+	// memo is the key for what the files become.
 	memo, known := w.memoKey(p, files)
 	if known && w.recall(memo) {
 		return nil
@@ -86,7 +87,7 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 	}
 	var ends loopEnds
 	if interesting {
-		ends = findLoopEnds(p.ImportPath, files, texts)
+		ends = findLoopEnds(p.ImportPath, files, texts, w)
 	}
 	laid := map[string]string{} // by path, the file in the cache
 	for _, f := range files {
@@ -136,6 +137,9 @@ func (w *weaving) memoKey(p *Package, files []string) (key string, use bool) {
 		}
 		parts = append(parts, f, strconv.FormatInt(st.Size(), 10), strconv.FormatInt(st.ModTime().UnixNano(), 10))
 	}
+	for _, path := range p.Imports {
+		parts = append(parts, w.exports(path))
+	}
 	return hash(parts...), !w.cfg.Texts
 }
 
@@ -169,15 +173,15 @@ func (s *source) endLoops(offs []int) {
 	}
 }
 
-// receives reports whether text can hold a receive: most files need not be
+// receives reports whether text can hold a receive: other files need not be
 // parsed.
 func receives(text []byte) bool {
-	s := string(text)
-	return strings.Contains(s, "<-") || strings.Contains(s, "chan") && strings.Contains(s, "range")
+	return bytes.Contains(text, []byte("<-")) || bytes.Contains(text, []byte("range"))
 }
 
-// findLoopEnds finds, in the files of a package, where adoptions end.
-func findLoopEnds(path string, files []string, texts map[string][]byte) loopEnds {
+// findLoopEnds finds, in the files of a package, where adoptions end. What the
+// package imports is looked up in imports.
+func findLoopEnds(path string, files []string, texts map[string][]byte, imports types.Importer) loopEnds {
 	fset := token.NewFileSet()
 	var asts []*ast.File
 	var sources []*source
@@ -190,15 +194,15 @@ func findLoopEnds(path string, files []string, texts map[string][]byte) loopEnds
 		asts = append(asts, s.file)
 		sources = append(sources, s)
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if r, ok := n.(*ast.RangeStmt); ok && r.Value == nil {
+			if r, ok := n.(*ast.RangeStmt); ok && r.Value == nil && mayBeChannel(r.X) {
 				ranges = append(ranges, r.X)
 			}
 			return true
 		})
 	}
 	var channels map[ast.Expr]bool
-	if len(ranges) > 0 && slices.ContainsFunc(files, func(f string) bool { return strings.Contains(string(texts[f]), "chan") }) {
-		channels = findChannels(path, fset, asts, ranges)
+	if len(ranges) > 0 {
+		channels = findChannels(path, fset, asts, ranges, imports)
 	}
 	ends := loopEnds{}
 	for _, s := range sources {
@@ -225,6 +229,18 @@ func findLoopEnds(path string, files []string, texts map[string][]byte) loopEnds
 	return ends
 }
 
+// mayBeChannel reports whether x could be a channel by its form.
+func mayBeChannel(x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.BasicLit, *ast.CompositeLit, *ast.FuncLit, *ast.BinaryExpr, *ast.SliceExpr:
+		return false
+	case *ast.CallExpr:
+		id, ok := x.Fun.(*ast.Ident)
+		return !ok || id.Name != "len" && id.Name != "cap" && id.Name != "min" && id.Name != "max"
+	}
+	return true
+}
+
 // collector reports whether a function of this name gathers what others did
 // rather than work for them.
 func collector(name string, test bool) bool {
@@ -234,34 +250,30 @@ func collector(name string, test bool) bool {
 	return test && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Benchmark") || strings.HasPrefix(name, "Example"))
 }
 
-// findChannels returns those of exprs that are channels, as far as the package
-// by itself tells: what it imports is not read, so a channel that another
-// package declares is not found.
-func findChannels(path string, fset *token.FileSet, files []*ast.File, exprs []ast.Expr) map[ast.Expr]bool {
-	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	conf := types.Config{
-		Importer:         noImports{},
-		Error:            func(error) {},
-		FakeImportC:      true,
-		IgnoreFuncBodies: false,
-	}
-	conf.Check(path, fset, files, info) // errors are expected: nothing is imported
+// findChannels returns those of exprs that are channels. Most packages tell
+// that by themselves; the packages that they import are read only when
+// something remains unknown.
+func findChannels(path string, fset *token.FileSet, files []*ast.File, exprs []ast.Expr, imports types.Importer) map[ast.Expr]bool {
 	channels := map[ast.Expr]bool{}
-	for _, x := range exprs {
-		if t := info.Types[x].Type; t != nil {
-			if _, ok := t.Underlying().(*types.Chan); ok {
-				channels[x] = true
+	for _, imp := range []types.Importer{noImports{}, imports} {
+		info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+		conf := types.Config{Importer: imp, Error: func(error) {}, FakeImportC: true}
+		conf.Check(path, fset, files, info) // errors are expected: not everything is imported
+		unknown := false
+		for _, x := range exprs {
+			t := info.Types[x].Type
+			if t == nil || t == types.Typ[types.Invalid] {
+				unknown = true
+				continue
 			}
+			_, channels[x] = t.Underlying().(*types.Chan)
+		}
+		if !unknown {
+			break
 		}
 	}
 	return channels
 }
-
-type noImports struct{}
-
-func (noImports) Import(string) (*types.Package, error) { return nil, errNoImport }
-
-var errNoImport = errors.New("not imported")
 
 // loopFinder walks the statements of one function at a time.
 type loopFinder struct {

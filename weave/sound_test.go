@@ -108,7 +108,7 @@ func TestEditsCompile(t *testing.T) {
 			}
 			texts[f] = text
 		}
-		ends := findLoopEnds(p.ImportPath, files, texts)
+		ends := findLoopEnds(p.ImportPath, files, texts, noImports{})
 		for _, f := range files {
 			s, err := parse(f, texts[f])
 			if err != nil {

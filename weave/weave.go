@@ -77,6 +77,7 @@ type weaving struct {
 	files    map[string]*File
 	patched  bool
 	pkgs     []*Package
+	imports  imports
 	reads    map[string]bool // what has been read from the disk, when that is recorded
 	res      *Result
 }
