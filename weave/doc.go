@@ -71,8 +71,10 @@
 // mode the files lie in the main module, and are overlaid like any.
 //
 // A toolchain that the go command has downloaded lies beneath GOMODCACHE, too.
-// Weft reaches it through a symbolic link in its cache: GOROOT names the link,
-// and so do stack traces in the paths of the standard library.
+// Weft reaches it through a symbolic link in its cache. Stack traces then name
+// files of the standard library that are not woven beneath that link; woven
+// ones keep their names. "go run" and "go test" pass GOROOT and GOTOOLCHAIN=local
+// on to the program.
 //
 // # What the go command must not do
 //

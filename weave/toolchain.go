@@ -17,6 +17,7 @@ type Toolchain struct {
 	Command string   // the go command to run
 	Env     []string // the environment to run it in
 	Linked  bool     // GOROOT is weft's link to a toolchain in the module cache
+	Real    string   // the toolchain's own directory; GOROOT unless Linked
 
 	GOROOT     string
 	GOVERSION  string // such as "go1.26.8"
@@ -44,6 +45,7 @@ func FindToolchain(dir string, env []string, cache *Cache) (*Toolchain, error) {
 	if err := json.Unmarshal(out, t); err != nil {
 		return nil, fmt.Errorf("read the output of go env: %w", err)
 	}
+	t.Real = t.GOROOT
 	if beneath(t.GOROOT, t.GOMODCACHE) && cache != nil {
 		if err := t.link(cache); err != nil {
 			return nil, err

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -400,12 +402,28 @@ func (w *weaving) writeOverlay() (string, error) {
 // put writes a woven file to the cache and returns its path there.
 func (w *weaving) put(f *File) (string, error) {
 	if f.cached == "" {
-		var err error
-		if f.cached, err = w.cache.Put(f.New, "-"+filepath.Base(f.Path)); err != nil {
+		text, err := f.New, error(nil)
+		if w.tc.Linked && !w.trimpath && filepath.Ext(f.Path) == ".go" && beneath(f.Path, w.tc.GOROOT) {
+			text = plainName(text, filepath.Join(w.tc.Real, strings.TrimPrefix(f.Path, w.tc.GOROOT)))
+		}
+		if f.cached, err = w.cache.Put(text, "-"+filepath.Base(f.Path)); err != nil {
 			return "", err
 		}
 	}
 	return f.cached, nil
+}
+
+// plainName makes positions in a woven file of a toolchain that is reached
+// through a link name the toolchain's own file.
+func plainName(text []byte, path string) []byte {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, path, text, parser.PackageClauseOnly)
+	if err != nil {
+		return text
+	}
+	at := fset.PositionFor(f.Package, false)
+	line := fmt.Sprintf("/*line %s:%d:%d*/", path, at.Line, at.Column)
+	return slices.Insert(slices.Clone(text), at.Offset, []byte(line)...)
 }
 
 // exists reports whether the go command would see a file at path.
