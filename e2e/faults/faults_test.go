@@ -182,6 +182,11 @@ func TestFaults(t *testing.T) {
 			if !strings.Contains(out.Stderr, c.says) {
 				t.Errorf("does not say %q:\n%s", c.says, out.Stderr)
 			}
+			for line := range strings.Lines(out.Stderr) {
+				if !strings.HasPrefix(line, "weft: ") {
+					t.Errorf("says %s", line)
+				}
+			}
 			if n := strings.Count(out.Stderr, "cannot export"); n > 1 {
 				t.Errorf("said %d times that it cannot export:\n%s", n, out.Stderr)
 			}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -36,6 +37,8 @@ type exporter struct {
 	maxSpans  int // 0: no bound
 	stats     *stats
 	report    func(format string, args ...any)
+
+	expecting atomic.Bool // an attempt is under way
 
 	zip  *gzip.Writer // of the posting goroutine
 	zbuf bytes.Buffer
@@ -63,9 +66,17 @@ type batch struct {
 
 // newExporter returns the exporter for c. Certificates that cannot be read are reported, and left out.
 func newExporter(c *config, e *environment, s *stats) *exporter {
+	x := &exporter{}
+	dialer := &net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}
 	tr := &http.Transport{
-		Proxy:                  proxy(e),
-		DialContext:            (&net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}).DialContext,
+		Proxy: proxy(e),
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &wire{Conn: conn, expecting: &x.expecting}, nil
+		},
 		TLSClientConfig:        tlsConfig(c, e),
 		TLSHandshakeTimeout:    c.timeout,
 		MaxIdleConnsPerHost:    1,
@@ -73,7 +84,7 @@ func newExporter(c *config, e *environment, s *stats) *exporter {
 		MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize:        64 << 10,
 	}
-	x := &exporter{
+	*x = exporter{
 		transport: tr,
 		client: &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the headers are for nobody else
@@ -373,6 +384,27 @@ func (x *exporter) flush(limit time.Duration) {
 	}
 }
 
+// wire is a connection to the collector on which nothing is received that was not asked for: net/http would tell the program's
+// own logger about it.
+type wire struct {
+	net.Conn
+	expecting *atomic.Bool
+	wrote     atomic.Bool
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	w.wrote.Store(true)
+	return w.Conn.Write(p)
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 && !(w.wrote.Load() && w.expecting.Load()) {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
 // refusal is an answer other than success.
 type refusal struct {
 	status int
@@ -420,6 +452,8 @@ func (x *exporter) attempt(ctx context.Context, b batch) error {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
 	x.stats.requests.Add(1)
+	x.expecting.Store(true)
+	defer x.expecting.Store(false)
 	resp, err := x.client.Do(req)
 	if err != nil {
 		var u interface{ Unwrap() error }

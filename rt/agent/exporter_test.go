@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/pem"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -332,6 +334,50 @@ func TestTLS(t *testing.T) {
 	_, said = exporterTo(t, vars)
 	if lines := said(); len(lines) != 2 || !strings.Contains(lines[0], "none.pem") || !strings.Contains(lines[1], "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE") {
 		t.Errorf("said %q", lines)
+	}
+}
+
+// A peer that speaks out of turn is nothing that the program's own logger hears of.
+func TestUnsolicited(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	idle, closed := make(chan bool), make(chan bool)
+	go func() {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		io.WriteString(c, "220 smtp.example.com ESMTP\r\n")
+		go io.Copy(io.Discard, c)
+		if c, err = ln.Accept(); err != nil {
+			return
+		}
+		r := bufio.NewReader(c)
+		if req, err := http.ReadRequest(r); err == nil {
+			io.Copy(io.Discard, req.Body)
+		}
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		<-idle
+		io.WriteString(c, "nobody asked for this\r\n")
+		io.Copy(io.Discard, r)
+		close(closed)
+	}()
+	x, _ := exporterTo(t, endpoint("http://"+ln.Addr().String()))
+	x.send(batch{[]byte("x"), 1})
+	settle(t, x)
+	if x.stats.exported.Load() != 1 {
+		t.Error("not exported")
+	}
+	idle <- true
+	<-closed
+	if logged.Len() > 0 {
+		t.Errorf("logged %s", &logged)
 	}
 }
 

@@ -151,12 +151,14 @@ var ends = map[string]func(){
 	},
 }
 
-// settle waits until the program's own connections are gone.
+// settle waits until the program's own connections are gone. The last timer makes the thread that waited for them look again
+// what there is to wait for; without it even the plain program is not always told that it is in a deadlock.
 func settle() {
 	http.DefaultClient.CloseIdleConnections()
 	for i := 0; i < 1000 && runtime.NumGoroutine() > 1; i++ {
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(10 * time.Millisecond)
 }
 
 type badError struct{}
