@@ -155,6 +155,15 @@ var scenarios = []struct {
 			}
 		},
 	},
+	{
+		name: "unsampled",
+		tree: `
+			client GET
+			  server GET
+			    client BEGIN
+			      client connect
+			    client COMMIT`,
+	},
 }
 
 // where checks the attributes that say which database it was.

@@ -371,11 +371,15 @@ func weftStmtExeced(o *weftOp, s *Stmt, _ *context.Context, _ *[]any, res *Resul
 }
 
 // weftWait is the time that a call spends in conn.
-type weftWait struct{ span trace.Span }
+type weftWait struct {
+	span    trace.Span
+	restore func()
+}
 
 //weft:enter (*DB).conn
 func weftConn(w *weftWait, db *DB, _ *context.Context, strategy *connReuseStrategy) {
-	if c, ok := trace.CurrentContext(); !ok || !c.Sampled {
+	c, ok := trace.CurrentContext()
+	if !ok {
 		return
 	}
 	// What conn is going to do, unless others are quicker.
@@ -385,6 +389,13 @@ func weftConn(w *weftWait, db *DB, _ *context.Context, strategy *connReuseStrate
 	db.mu.Unlock()
 	switch {
 	case idle:
+	case !c.Sampled:
+		if full {
+			// The connection comes through a channel from a goroutine of another
+			// request, whose trace a goroutine without a span of its own would adopt.
+			w.restore = trace.Mute()
+			w.restore()
+		}
 	case full:
 		w.span.Start("wait for connection", trace.KindInternal)
 	default:
@@ -397,6 +408,10 @@ func weftConn(w *weftWait, db *DB, _ *context.Context, strategy *connReuseStrate
 
 //weft:exit (*DB).conn
 func weftConned(w *weftWait, _ *DB, _ *context.Context, _ *connReuseStrategy, _ **driverConn, err *error) {
+	if w.restore != nil {
+		w.restore()
+		return
+	}
 	w.span.Error(*err)
 	w.span.End()
 }

@@ -78,7 +78,8 @@ type weftCall struct {
 	orig            *Request
 	copy            Request
 	recording       bool
-	conns           int // how often it got a connection
+	restore         func() // gives the goroutine its context back; nil if that is the span's
+	conns           int    // how often it got a connection
 
 	mu       sync.Mutex
 	span     trace.Span
@@ -176,13 +177,18 @@ func weftSend(req **Request) *weftCall {
 	}
 	c := new(weftCall)
 	method := weftMethod(r.Method)
-	c.start(r, method)
+	child := c.start(r, method)
 	out := c.span.Context()
 	if !out.Valid() {
 		return nil // tracing is off
 	}
 	if c.recording = c.span.Recording(); c.recording {
 		c.request(r, method)
+	} else if child {
+		// What the Transport's goroutines send has contexts of other requests, which
+		// a goroutine without a span of its own would adopt.
+		c.restore = trace.Mute()
+		c.restore()
 	}
 	c.Context = r.Context()
 	c.orig = r
@@ -195,15 +201,17 @@ func weftSend(req **Request) *weftCall {
 }
 
 // start begins the span. Where no span is current, a context that the program has
-// put into the header by itself is the parent.
-func (c *weftCall) start(r *Request, method string) {
-	if _, _, ok := trace.Current(); !ok {
+// put into the header by itself is the parent. It reports whether one is current.
+func (c *weftCall) start(r *Request, method string) (child bool) {
+	_, _, child = trace.Current()
+	if !child {
 		if out := propagate.Extract(r.Header); out.Valid() {
 			c.span.StartRemote(method, trace.KindClient, out)
-			return
+			return false
 		}
 	}
 	c.span.Start(method, trace.KindClient)
+	return child
 }
 
 func (c *weftCall) request(r *Request, method string) {
@@ -233,12 +241,15 @@ func (c *weftCall) request(r *Request, method string) {
 // former context back.
 func (c *weftCall) received(resp *Response, err error) {
 	if resp != nil {
-		c.restore(resp)
+		c.giveBack(resp)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.recording {
 		c.end(nil)
+		if c.restore != nil {
+			c.restore()
+		}
 		return
 	}
 	resends := c.conns - 1
@@ -279,8 +290,8 @@ func (c *weftCall) received(resp *Response, err error) {
 	}
 }
 
-// restore gives resp the request that it would have.
-func (c *weftCall) restore(resp *Response) {
+// giveBack gives resp the request that it would have.
+func (c *weftCall) giveBack(resp *Response) {
 	r := resp.Request
 	switch {
 	case r == &c.copy:

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -23,11 +24,12 @@ import (
 )
 
 var scenarios = map[string]func(db *sql.DB){
-	"calls":    calls,
-	"rows":     rows,
-	"failures": failures,
-	"pool":     pool,
-	"request":  request,
+	"calls":     calls,
+	"rows":      rows,
+	"failures":  failures,
+	"pool":      pool,
+	"request":   request,
+	"unsampled": unsampled,
 }
 
 var ctx = context.Background()
@@ -182,6 +184,7 @@ func pool(db *sql.DB) {
 		fmt.Println(n)
 	})
 	for db.Stats().WaitCount == 0 {
+		runtime.Gosched()
 	}
 	check(tx.Commit())
 	wg.Wait()
@@ -213,4 +216,51 @@ func request(db *sql.DB) {
 	resp.Body.Close()
 	s.Close()
 	fmt.Println(resp.Status)
+}
+
+// unsampled has a request that is not recorded wait for the connection of one that
+// is. What it does after that is still not recorded.
+func unsampled(db *sql.DB) {
+	db.SetMaxOpenConns(1)
+	holds, waits := make(chan struct{}), make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/recorded":
+			tx, err := db.Begin()
+			check(err)
+			close(holds)
+			<-waits
+			check(tx.Commit())
+		case "/not":
+			<-holds
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				var n int
+				check(db.QueryRow("SELECT 1").Scan(&n)) // waits
+				check(db.QueryRow("SELECT 2").Scan(&n))
+				resp, err := http.Get("http://" + r.Host + "/other")
+				check(err)
+				resp.Body.Close()
+				check(db.QueryRow("SELECT 3").Scan(&n))
+			})
+			wg.Wait()
+		}
+	}))
+	send := func(path, flags string) {
+		req, err := http.NewRequest("GET", s.URL+path, nil)
+		check(err)
+		req.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c803"+flags+"c-b7ad6b7169203331-"+flags)
+		resp, err := s.Client().Do(req)
+		check(err)
+		resp.Body.Close()
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { send("/recorded", "01") })
+	wg.Go(func() { send("/not", "00") })
+	for db.Stats().WaitCount == 0 {
+		runtime.Gosched()
+	}
+	close(waits)
+	wg.Wait()
+	s.Close()
 }
