@@ -33,7 +33,24 @@ type adviceFile struct {
 	clause token.Position // of the word package
 }
 
-// A Rule is one directive: what is woven where.
+// A Rule is one directive in the comment of an advice function: what is woven
+// where.
+//
+//	//weft:enter (*DB).Close     calls the function where the method begins
+//	//weft:exit (*DB).Close      calls it where the method ends, by return or panic
+//	//weft:field DB span T       adds the field span of type T to struct DB
+//	//weft:when v>=1.2.0 <2.0.0  restricts the rules of its comment to versions of
+//	                             the module, or of Go for the standard library;
+//	                             above a package clause, those of the file
+//	//weft:target example.com/p  above a package clause: the package, when the
+//	                             folder's path does not say it
+//
+// An advice function takes, in this order and as many as it wants: a state, a
+// pointer to a type whose name begins with weft or to a trace.Span, of which
+// each call of the join point has one that enter and exit share; the receiver;
+// a pointer to each parameter; and, in an exit, a pointer to each result. What
+// it writes through a pointer takes effect. A parameter named _ is passed nil.
+// An enter that returns true makes the join point return at once.
 type Rule struct {
 	Kind   string // "enter", "exit" or "field"
 	Point  string // the join point, such as "(*DB).Close", or the struct of a field

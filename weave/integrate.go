@@ -137,8 +137,8 @@ func (w *weaving) integrateOne(in *Integration) error {
 			continue
 		}
 		for _, s := range sources {
-			if s.addField(r) {
-				pt.Woven = append(pt.Woven, w.where(s, r.name))
+			if line := s.addField(r); line > 0 {
+				pt.Woven = append(pt.Woven, fmt.Sprintf("%s:%d", s.path, line))
 			}
 		}
 		if len(pt.Woven) == 0 {
@@ -216,13 +216,6 @@ func (w *weaving) weavePoints(s *source, in *Integration, live map[*Rule]*Point)
 		}
 	}
 	return nil
-}
-
-func (w *weaving) where(s *source, name string) string {
-	if obj := s.file.Scope; obj != nil && obj.Lookup(name) != nil {
-		return fmt.Sprintf("%s:%d", s.path, s.fset.PositionFor(obj.Lookup(name).Pos(), false).Line)
-	}
-	return s.path
 }
 
 // report tells the user, in one line per rule, what should have matched.

@@ -348,9 +348,9 @@ func generic(lists ...[]operand) bool {
 	return false
 }
 
-// addField weaves a field rule into the struct it names, and reports whether
-// the struct is in this file.
-func (s *source) addField(r *Rule) bool {
+// addField weaves a field rule into the struct it names, and returns the
+// struct's line, 0 when it is not in this file.
+func (s *source) addField(r *Rule) int {
 	for _, d := range s.file.Decls {
 		g, ok := d.(*ast.GenDecl)
 		if !ok || g.Tok != token.TYPE {
@@ -369,10 +369,10 @@ func (s *source) addField(r *Rule) bool {
 				text = "; " + text
 			}
 			s.edits.insert(s.offset(st.Fields.Closing), text)
-			return true
+			return s.fset.PositionFor(ts.Pos(), false).Line
 		}
 	}
-	return false
+	return 0
 }
 
 // startAgent makes the file's program start the agent.
