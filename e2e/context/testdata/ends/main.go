@@ -17,12 +17,6 @@ type stringer struct{ s string }
 
 func (s stringer) String() string { return "stringer " + s.s }
 
-func kill(sig syscall.Signal) {
-	if err := syscall.Kill(os.Getpid(), sig); err != nil {
-		panic(err)
-	}
-}
-
 var ends = map[string]func(){
 	"return":       func() {},
 	"exit":         func() { os.Exit(7) },
@@ -104,7 +98,7 @@ var ends = map[string]func(){
 			panic(err)
 		}
 		r.Close()
-		if err := syscall.Dup2(int(w.Fd()), 1); err != nil {
+		if err := dup(int(w.Fd()), 1); err != nil {
 			panic(err)
 		}
 		fmt.Println("nobody reads this")

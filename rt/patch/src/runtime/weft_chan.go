@@ -202,7 +202,7 @@ func (c *hchan) weftKey(gp *g, v unsafe.Pointer) uint64 {
 		n = goarch.PtrSize
 	}
 	for ; n >= 8; n -= 8 {
-		h = (h ^ *(*uint64)(v)) * k
+		h = (h ^ readUnaligned64(v)) * k
 		h ^= h >> 29
 		v = add(v, 8)
 	}
