@@ -33,7 +33,7 @@ var ends = []string{
 	"log.Fatal", "log.Panic", "panic", "panic error", "panic nil", "panic goexit", "panic in a goroutine", "panic again", "panic in panic", "panic in Error",
 	"panic under a lock", "nil pointer", "index", "recovered", "concurrent map writes",
 	"SIGTERM", "SIGINT", "SIGHUP", "SIGKILL", "SIGTERM twice", "SIGTERM while busy", "SIGTERM and exit", "SIGTERM handled", "SIGTERM handled and reset", "SIGTERM ignored",
-	"late SIGTERM", "goroutines",
+	"SIGHUP ignored by the parent", "late SIGTERM", "goroutines",
 }
 
 // result is all that others see of a program's end.
@@ -48,6 +48,9 @@ func run(t *testing.T, exe string, env []string, args ...string) (result, time.D
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, exe, args...)
+	if args[0] == "SIGHUP ignored by the parent" {
+		cmd = exec.CommandContext(ctx, "sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, exe}, args...)...) // as nohup does
+	}
 	cmd.Env = append(os.Environ(), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
