@@ -42,7 +42,7 @@ func runGo(inv *invocation) (int, error) {
 		return plainGo(inv)
 	}
 	cfg := inv.config(g)
-	progress := newProgress(inv.stderr)
+	progress := newProgress(inv.stderr, getenv(inv.env, "TERM"))
 	cfg.Progress = progress.set
 	res, err := weave.Weave(cfg)
 	progress.end()
@@ -152,6 +152,9 @@ func run(inv *invocation, cmd *exec.Cmd) (int, error) {
 		case err := <-done:
 			var exit *exec.ExitError
 			if errors.As(err, &exit) {
+				if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+					return 128 + int(ws.Signal()), nil // as a shell would say it
+				}
 				return max(exit.ExitCode(), 1), nil
 			}
 			if err != nil {

@@ -18,13 +18,13 @@ type progress struct {
 	shown bool
 }
 
-func newProgress(w io.Writer) *progress {
+func newProgress(w io.Writer, term string) *progress {
 	p := &progress{}
 	f, ok := w.(*os.File)
 	if !ok {
 		return p
 	}
-	if st, err := f.Stat(); err != nil || st.Mode()&os.ModeCharDevice == 0 || os.Getenv("TERM") == "dumb" {
+	if st, err := f.Stat(); err != nil || st.Mode()&os.ModeCharDevice == 0 || term == "dumb" {
 		return p
 	}
 	p.w = w
