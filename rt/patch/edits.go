@@ -83,7 +83,7 @@ var files = []file{
 		},
 		{ // receive from the buffer
 			old: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		typedmemclr(c.elemtype, qp)\n",
-			new: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp) }; typedmemclr(c.elemtype, qp)\n",
+			new: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp, block) }; typedmemclr(c.elemtype, qp)\n",
 		},
 		{ // send to a receiver that waits
 			old: "func send(c *hchan, sg *sudog, ep unsafe.Pointer, unlockf func(), skip int) {\n",
@@ -95,7 +95,7 @@ var files = []file{
 		},
 		{ // receive from a full buffer
 			old: "		// copy data from queue to receiver\n",
-			new: "		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp) } // copy data from queue to receiver\n",
+			new: "		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp, true) } // copy data from queue to receiver\n",
 		},
 		{ // and let the sender that waits put its value into it
 			old: "		c.sendx = c.recvx // c.sendx = (c.sendx+1) % c.dataqsiz\n	}\n	sg.elem",
@@ -106,7 +106,7 @@ var files = []file{
 	{"runtime/select.go", []edit{
 		{ // receive from the buffer
 			old: "	typedmemclr(c.elemtype, qp)\n",
-			new: "	if c.weftOn(gp) { c.weftTake(gp, qp) }; typedmemclr(c.elemtype, qp)\n",
+			new: "	if c.weftOn(gp) { c.weftTake(gp, qp, block) }; typedmemclr(c.elemtype, qp)\n",
 		},
 		{ // send into the buffer
 			old: "	typedmemmove(c.elemtype, chanbuf(c, c.sendx), cas.elem)\n",

@@ -411,3 +411,102 @@ func TestIdleWorkers(t *testing.T) {
 	done.Wait()
 	k.report(t, total)
 }
+
+// TestConnPool: whoever looks whether there is a connection to reuse, and makes
+// one if not, stays in its own request.
+func TestConnPool(t *testing.T) {
+	type conn struct{ uses int }
+	pool := make(chan *conn, 3)
+	work := make(chan uint64)
+	var k tasks
+	var workers sync.WaitGroup
+	for range 6 {
+		workers.Go(func() {
+			for n := range work {
+				var c *conn
+				select {
+				case c = <-pool:
+				default:
+					c = new(conn)
+				}
+				runtime.Gosched()
+				k.check(n)
+				select {
+				case pool <- c:
+				default:
+				}
+				k.check(n)
+			}
+		})
+	}
+	const total = 1000
+	as(1, func() {
+		for n := uint64(1); n <= total; n++ {
+			own(n)
+			work <- n
+		}
+	})
+	close(work)
+	workers.Wait()
+	k.report(t, 2*total)
+}
+
+// TestPolling: a worker that polls for work is with each task where that comes
+// from.
+func TestPolling(t *testing.T) {
+	work := make(chan uint64, 10)
+	var k tasks
+	var done sync.WaitGroup
+	const total = 500
+	done.Add(total)
+	go func() {
+		for seen := 0; seen < total; {
+			select {
+			case n := <-work:
+				k.check(n)
+				seen++
+				done.Done()
+			default:
+				runtime.Gosched()
+			}
+		}
+	}()
+	for n := uint64(1); n <= total; n++ {
+		as(n, func() { work <- n })
+	}
+	done.Wait()
+	k.report(t, total)
+}
+
+// TestLockWithValue: a channel that holds what it protects.
+func TestLockWithValue(t *testing.T) {
+	state := make(chan int, 1)
+	state <- 0
+	work := make(chan uint64)
+	var k tasks
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			for n := range work {
+				v := <-state
+				k.check(n)
+				runtime.Gosched()
+				state <- v + 1
+				k.check(n)
+			}
+		})
+	}
+	const total = 1000
+	as(1, func() {
+		for n := uint64(1); n <= total; n++ {
+			own(n)
+			work <- n
+		}
+	})
+	close(work)
+	workers.Wait()
+	k.report(t, 2*total)
+	if v := <-state; v != total {
+		t.Errorf("state %d, want %d", v, total)
+	}
+}

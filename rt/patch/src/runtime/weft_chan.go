@@ -114,8 +114,8 @@ func (c *hchan) weftPut(from *g, v unsafe.Pointer, queued uint) {
 }
 
 // weftTake gives to the context of the value at v, which is about to leave the
-// head of the buffer.
-func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
+// head of the buffer; block is false in a receive with a default.
+func (c *hchan) weftTake(to *g, v unsafe.Pointer, block bool) {
 	if !c.weftCarrier() {
 		to.weftForgo(c)
 		return
@@ -129,7 +129,11 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 			to.weftForgo(c)
 			return
 		}
-		to.weftAdopt(c, &x)
+		// To look whether there is something to reuse is not to wait for work, unless
+		// it was there that the goroutine found what it is now working on.
+		if block || to.weft.none() || to.weft.Root&WeftAdopted != 0 && to.weft.from == uint64(uintptr(unsafe.Pointer(c))) {
+			to.weftAdopt(c, &x)
+		}
 	}
 	*m = key
 }
@@ -192,13 +196,18 @@ func (c *hchan) weftStop() {
 }
 
 // weftKey identifies gp and the value at v: by where a slice begins, which may be
-// cut to size before it comes back, or by the first 32 bytes of other values.
+// cut to size before it comes back, or by the first 32 bytes of other values. A
+// channel for one value may be a lock that holds what it protects, which is
+// another value when it comes back: there gp alone counts.
 func (c *hchan) weftKey(gp *g, v unsafe.Pointer) uint64 {
 	const k = 0x9e3779b97f4a7c15
 	h := gp.goid * k
 	h ^= h >> 29
 	n := min(uintptr(c.elemsize), 32)
-	if c.elemtype.Kind() == abi.Slice {
+	if c.dataqsiz == 1 {
+		n = 0
+	}
+	if n != 0 && c.elemtype.Kind() == abi.Slice {
 		n = goarch.PtrSize
 	}
 	for ; n >= 8; n -= 8 {
