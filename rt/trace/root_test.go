@@ -321,3 +321,30 @@ func TestBegan(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// What a connection's goroutine was born in, or adopted, does not come back after
+// a request that it serves; a span of its own does.
+func TestRemoteForgets(t *testing.T) {
+	use(t, Config{})
+	root, c := request("root", Context{})
+	root.End()
+	var own, served Span
+	remote := Context{Trace: ID{1, 2}, Span: 3, Sampled: true}
+	for _, flags := range []uint64{0, flagAdopted} {
+		inherit(c, flags)
+		served.StartRemote("served", KindServer, remote)
+		served.End()
+		drain(t)
+		if g := *goroutine(); g != (gctx{}) {
+			t.Errorf("flags %d: %+v", flags, g)
+		}
+	}
+	own.Start("own", KindInternal)
+	c = *goroutine()
+	served.StartRemote("served", KindServer, remote)
+	served.End()
+	if g := *goroutine(); g != c {
+		t.Errorf("own: %+v, not %+v", g, c)
+	}
+	own.End()
+}

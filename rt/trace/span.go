@@ -107,10 +107,15 @@ func (s *Span) Start(name string, kind Kind) {
 // StartRemote opens a span that begins this process's part of a trace: a child of
 // parent if that is valid, or else the root of a trace, which is a new one unless
 // parent has at least a trace id. The State and Baggage of parent go out with what
-// this part of the trace sends. The span replaces the goroutine's current one,
-// whatever that is, until End or Detach.
+// this part of the trace sends. The span replaces the goroutine's current one
+// until End or Detach. A context that was inherited or adopted does not come back.
 func (s *Span) StartRemote(name string, kind Kind, parent Context) {
 	if enabled.Load() != 0 {
+		if g := goroutine(); g.Span != 0 && g.Root&(flagOwn|flagMuted) == 0 {
+			// What a connection's goroutine inherited or adopted says nothing about the
+			// requests that it serves, nor about what it does after them.
+			*g = gctx{}
+		}
 		s.startRoot(name, kind, &parent, link{})
 	}
 }
