@@ -39,7 +39,7 @@ func readTotals(t *testing.T, stderr string) totals {
 	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
 	out := totals{recorded: number(m[1]), exported: number(m[2]), requests: number(m[3]), causes: map[string]int{}}
 	for part := range strings.SplitSeq(m[5], ", ") {
-		if name, n, ok := strings.Cut(part, " "); ok {
+		if name, n, ok := strings.Cut(part, "="); ok {
 			out.causes[name] = number(n)
 			out.lost += number(n)
 		}

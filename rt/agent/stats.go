@@ -62,7 +62,7 @@ func (s *stats) dropped(before *Stats) (now Stats, total uint64, causes string) 
 	add := func(name string) {
 		if n := now.Dropped[name] - before.Dropped[name]; n > 0 {
 			total += n
-			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+			parts = append(parts, fmt.Sprintf("%s=%d", name, n))
 		}
 	}
 	for _, name := range trace.DropCauses {
@@ -86,7 +86,7 @@ func (s Stats) String() string {
 	for _, names := range [][]string{trace.DropCauses[:], lostNames[:]} {
 		for _, name := range names {
 			if n := s.Dropped[name]; n > 0 {
-				parts = append(parts, fmt.Sprintf("%s %d", name, n))
+				parts = append(parts, fmt.Sprintf("%s=%d", name, n))
 			}
 		}
 	}
