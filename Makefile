@@ -62,3 +62,4 @@ bench: ## the benchmarks in bench/; they take a while
 	$(GO) run ./bench/span
 	$(GO) run ./bench/http
 	$(GO) run ./bench/build
+	$(GO) run ./bench/runtime
