@@ -81,8 +81,8 @@ type Point struct {
 	Bounds []float64 // HistogramPoint: explicit_bounds, strictly ascending
 	Counts []uint64  // HistogramPoint: bucket_counts, one more than Bounds, or none
 
-	Scale         int32   // ExponentialPoint, as Buckets and the fields below
-	ZeroCount     uint64  // values within ZeroThreshold of 0
+	Scale         int32  // ExponentialPoint, as Buckets and the fields below
+	ZeroCount     uint64 // values within ZeroThreshold of 0
 	ZeroThreshold float64
 	Positive      Buckets
 	Negative      Buckets
