@@ -1,0 +1,601 @@
+package otlp
+
+import (
+	"cmp"
+	"math"
+
+	"github.com/weft-trace/weft/server/span"
+)
+
+// Fields as tags, of collector/trace/v1/trace_service.proto,
+// trace/v1/trace.proto, resource/v1/resource.proto and common/v1/common.proto.
+const (
+	tagResourceItems = 1<<3 | wireBytes // ExportTraceServiceRequest.resource_spans; the same in logs and metrics
+
+	tagResource  = 1<<3 | wireBytes // ResourceSpans; the same in ResourceLogs, ResourceMetrics
+	tagScopes    = 2<<3 | wireBytes
+	tagSchemaURL = 3<<3 | wireBytes // also of ScopeSpans
+
+	tagScope = 1<<3 | wireBytes // ScopeSpans; the same in ScopeLogs, ScopeMetrics
+	tagItem  = 2<<3 | wireBytes
+
+	tagResourceAttr    = 1<<3 | wireBytes
+	tagResourceDropped = 2<<3 | wireVarint
+
+	tagScopeName    = 1<<3 | wireBytes
+	tagScopeVersion = 2<<3 | wireBytes
+	tagScopeAttr    = 3<<3 | wireBytes
+	tagScopeDropped = 4<<3 | wireVarint
+
+	tagSpanTraceID       = 1<<3 | wireBytes
+	tagSpanID            = 2<<3 | wireBytes
+	tagSpanState         = 3<<3 | wireBytes
+	tagSpanParent        = 4<<3 | wireBytes
+	tagSpanName          = 5<<3 | wireBytes
+	tagSpanKind          = 6<<3 | wireVarint
+	tagSpanStart         = 7<<3 | wireFixed64
+	tagSpanEnd           = 8<<3 | wireFixed64
+	tagSpanAttr          = 9<<3 | wireBytes
+	tagSpanDroppedAttrs  = 10<<3 | wireVarint
+	tagSpanEvent         = 11<<3 | wireBytes
+	tagSpanDroppedEvents = 12<<3 | wireVarint
+	tagSpanLink          = 13<<3 | wireBytes
+	tagSpanDroppedLinks  = 14<<3 | wireVarint
+	tagSpanStatus        = 15<<3 | wireBytes
+	tagSpanFlags         = 16<<3 | wireFixed32
+
+	tagEventTime    = 1<<3 | wireFixed64
+	tagEventName    = 2<<3 | wireBytes
+	tagEventAttr    = 3<<3 | wireBytes
+	tagEventDropped = 4<<3 | wireVarint
+
+	tagLinkTraceID = 1<<3 | wireBytes
+	tagLinkID      = 2<<3 | wireBytes
+	tagLinkState   = 3<<3 | wireBytes
+	tagLinkAttr    = 4<<3 | wireBytes
+	tagLinkDropped = 5<<3 | wireVarint
+	tagLinkFlags   = 6<<3 | wireFixed32
+
+	tagStatusMessage = 2<<3 | wireBytes
+	tagStatusCode    = 3<<3 | wireVarint
+)
+
+// Traces decodes an ExportTraceServiceRequest in protobuf. Spans that are
+// invalid by themselves (their ids, say) are left out and counted: rejected
+// and reason are for the response's partial success. An error means that b is
+// not such a message; there are no spans then.
+func (d *Decoder) Traces(b []byte) (spans []span.Span, rejected int, reason string, err error) {
+	d.start(b, "ExportTraceServiceRequest")
+	if err := d.request(b, d.span); err != nil {
+		return nil, 0, "", err
+	}
+	return since(d.spans, 0), d.rejected, d.why(), nil
+}
+
+// An itemFunc decodes a span, log record or metric of a resource and scope.
+type itemFunc func(b []byte, r *span.Resource, s *span.Scope) error
+
+// request decodes what requests for traces, logs and metrics have in common.
+func (d *Decoder) request(b []byte, item itemFunc) error {
+	for i := 0; i < len(b); {
+		var tag uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		if tag != tagResourceItems {
+			var err error
+			if i, err = skip(b, i, tag); err != nil {
+				return d.broken(b, at, err)
+			}
+			continue
+		}
+		if data, i = chunk(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		if err := d.resourceItems(data, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resourceItems decodes a ResourceSpans, ResourceLogs or ResourceMetrics. The
+// resource may come behind what it is of, as any field may.
+func (d *Decoder) resourceItems(b []byte, item itemFunc) error {
+	r := d.newResource()
+	first, refusal := d.items(), ""
+	for i := 0; i < len(b); {
+		var tag uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagResource, tagScopes, tagSchemaURL:
+			if data, i = chunk(b, i); i < 0 {
+				return d.broken(b, at, cause(i))
+			}
+			switch tag {
+			case tagResource:
+				err = d.resource(data, r)
+				refusal, d.refusal = cmp.Or(refusal, d.refusal), ""
+			case tagScopes:
+				err = d.scopeItems(data, r, item)
+			case tagSchemaURL:
+				r.SchemaURL = text(data)
+			}
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.Service = serviceName(r.Attrs)
+	if d.refusal = refusal; refusal != "" {
+		d.reject(d.truncate(first), "resource of service", r.Service)
+	}
+	return nil
+}
+
+func serviceName(attrs []span.Attr) string {
+	v, _ := span.Get(attrs, "service.name")
+	if v.Type != span.String {
+		return ""
+	}
+	return v.Str
+}
+
+// resource merges a Resource into r.
+func (d *Decoder) resource(b []byte, r *span.Resource) error {
+	for i := 0; i < len(b); {
+		var tag, n uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagResourceAttr:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.sharedAttr(&r.Attrs, data)
+			}
+		case tagResourceDropped:
+			if n, i = uvarint(b, i); i >= 0 {
+				r.Dropped = uint32(n)
+			}
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+	}
+	return nil
+}
+
+// sharedAttr appends an attribute to those of a resource or scope, which may
+// come in several pieces.
+func (d *Decoder) sharedAttr(attrs *[]span.Attr, b []byte) error {
+	from := len(d.inner) - len(*attrs)
+	if n := len(*attrs); n > 0 && (from < 0 || &d.inner[from] != &(*attrs)[0]) { // something came in between
+		if d.values()+n > d.limits.Values {
+			d.refuse(tooManyValues, d.limits.Values)
+			return nil
+		}
+		from = len(d.inner)
+		d.inner = append(d.inner, *attrs...)
+	}
+	err := d.attr(&d.inner, from, b)
+	*attrs = since(d.inner, from)
+	return err
+}
+
+// scopeItems decodes a ScopeSpans, ScopeLogs or ScopeMetrics.
+func (d *Decoder) scopeItems(b []byte, r *span.Resource, item itemFunc) error {
+	s := d.newScope()
+	first, refusal := d.items(), ""
+	for i := 0; i < len(b); {
+		var tag uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagItem, tagScope, tagSchemaURL:
+			if data, i = chunk(b, i); i < 0 {
+				return d.broken(b, at, cause(i))
+			}
+			switch tag {
+			case tagItem:
+				err = item(data, r, s)
+			case tagScope:
+				err = d.scope(data, s)
+				refusal, d.refusal = cmp.Or(refusal, d.refusal), ""
+			case tagSchemaURL:
+				s.SchemaURL = text(data)
+			}
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if d.refusal = refusal; refusal != "" {
+		d.reject(d.truncate(first), "scope", s.Name)
+	}
+	return nil
+}
+
+// scope merges an InstrumentationScope into s.
+func (d *Decoder) scope(b []byte, s *span.Scope) error {
+	for i := 0; i < len(b); {
+		var tag, n uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagScopeName:
+			if data, i = chunk(b, i); i >= 0 {
+				s.Name = text(data)
+			}
+		case tagScopeVersion:
+			if data, i = chunk(b, i); i >= 0 {
+				s.Version = text(data)
+			}
+		case tagScopeAttr:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.sharedAttr(&s.Attrs, data)
+			}
+		case tagScopeDropped:
+			if n, i = uvarint(b, i); i >= 0 {
+				s.Dropped = uint32(n)
+			}
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+	}
+	return nil
+}
+
+// span decodes a Span and appends it.
+func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
+	d.spans = append(d.spans, span.Span{Resource: r, Scope: sc})
+	s := &d.spans[len(d.spans)-1]
+	attrs, inner, events, links := len(d.attrs), len(d.inner), len(d.events), len(d.links)
+	var start, end uint64
+	var trace, id, parent []byte
+	for i := 0; i < len(b); {
+		var tag, n uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagSpanAttr:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.attr(&d.attrs, attrs, data)
+			}
+		case tagSpanTraceID:
+			trace, i = chunk(b, i)
+		case tagSpanID:
+			id, i = chunk(b, i)
+		case tagSpanParent:
+			parent, i = chunk(b, i)
+		case tagSpanState:
+			if data, i = chunk(b, i); i >= 0 {
+				s.State = text(data)
+			}
+		case tagSpanName:
+			if data, i = chunk(b, i); i >= 0 {
+				s.Name = text(data)
+			}
+		case tagSpanKind:
+			if n, i = uvarint(b, i); i >= 0 {
+				s.Kind = kind(n)
+			}
+		case tagSpanStart:
+			start, i = fixed64(b, i)
+		case tagSpanEnd:
+			end, i = fixed64(b, i)
+		case tagSpanFlags:
+			s.Flags, i = fixed32(b, i)
+		case tagSpanStatus:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.status(data, s)
+			}
+		case tagSpanEvent:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.event(data, events)
+			}
+		case tagSpanLink:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.link(data, links)
+			}
+		case tagSpanDroppedAttrs:
+			n, i = uvarint(b, i)
+			s.DroppedAttrs = uint32(n)
+		case tagSpanDroppedEvents:
+			n, i = uvarint(b, i)
+			s.DroppedEvents = uint32(n)
+		case tagSpanDroppedLinks:
+			n, i = uvarint(b, i)
+			s.DroppedLinks = uint32(n)
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+	}
+	if len(trace) == len(s.TraceID) {
+		s.TraceID = span.TraceID(trace)
+	}
+	if len(id) == len(s.ID) {
+		s.ID = span.ID(id)
+	}
+	if len(parent) == len(s.Parent) {
+		s.Parent = span.ID(parent)
+	}
+	if s.TraceID.IsZero() || s.ID.IsZero() || s.Parent.IsZero() && len(parent) > 0 {
+		d.checkIDs(trace, id, parent)
+	}
+	d.times(s, start, end)
+	if len(d.spans) > d.limits.Items {
+		d.refuse("more than %d spans in one request; send smaller batches", d.limits.Items)
+	}
+	if d.refusal != "" {
+		d.reject(1, "span", s.Name)
+		d.spans = d.spans[:len(d.spans)-1]
+		d.attrs, d.inner, d.events, d.links = d.attrs[:attrs], d.inner[:inner], d.events[:events], d.links[:links]
+		return nil
+	}
+	s.Attrs, s.Events, s.Links = since(d.attrs, attrs), since(d.events, events), since(d.links, links)
+	return nil
+}
+
+// checkIDs refuses the current span if an id is not what OTLP says: 16 and 8
+// bytes, not all zero; a parent may be empty, or zero as some senders write it.
+func (d *Decoder) checkIDs(trace, id, parent []byte) {
+	switch {
+	case len(trace) != 16:
+		d.refuse("trace id of %d bytes; want 16", len(trace))
+	case span.TraceID(trace).IsZero():
+		d.refuse("trace id of zeros only; want a random one")
+	case len(id) != 8:
+		d.refuse("span id of %d bytes; want 8", len(id))
+	case span.ID(id).IsZero():
+		d.refuse("span id of zeros only; want a random one")
+	case len(parent) != 8 && len(parent) != 0:
+		d.refuse("parent span id of %d bytes; want 8, or none for a root", len(parent))
+	}
+}
+
+// times sets a span's start and duration from OTLP's times.
+func (d *Decoder) times(s *span.Span, start, end uint64) {
+	if start > math.MaxInt64 || end > math.MaxInt64 {
+		d.refuse("start %d and end %d: a time beyond the year 2262; want nanoseconds since 1970", start, end)
+		return
+	}
+	s.Start = int64(start)
+	if end > start {
+		s.Duration = int64(end - start)
+	}
+}
+
+// kind is a SpanKind; numbers that OTLP does not define mean unspecified.
+func kind(n uint64) span.Kind {
+	if k := int32(n); k >= 0 && k <= int32(span.KindConsumer) {
+		return span.Kind(k)
+	}
+	return span.KindUnspecified
+}
+
+// status merges a Status into s. Codes that OTLP does not define mean unset.
+func (d *Decoder) status(b []byte, s *span.Span) error {
+	for i := 0; i < len(b); {
+		var tag, n uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		switch tag {
+		case tagStatusMessage:
+			if data, i = chunk(b, i); i >= 0 {
+				s.Message = text(data)
+			}
+		case tagStatusCode:
+			n, i = uvarint(b, i)
+			s.Status = statusCode(n)
+		default:
+			var err error
+			if i, err = skip(b, i, tag); err != nil {
+				return d.broken(b, at, err)
+			}
+		}
+		if i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+	}
+	return nil
+}
+
+func statusCode(n uint64) span.Status {
+	if c := int32(n); c >= 0 && c <= int32(span.StatusError) {
+		return span.Status(c)
+	}
+	return span.StatusUnset
+}
+
+// event decodes an Event of the span whose events start at from.
+func (d *Decoder) event(b []byte, from int) error {
+	if !d.room(len(d.events)-from, d.limits.Events, "events") {
+		return nil
+	}
+	d.events = append(d.events, span.Event{})
+	e := &d.events[len(d.events)-1]
+	attrs := len(d.inner)
+	for i := 0; i < len(b); {
+		var tag, n uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagEventTime:
+			n, i = fixed64(b, i)
+			e.Time = d.time(n)
+		case tagEventName:
+			if data, i = chunk(b, i); i >= 0 {
+				e.Name = text(data)
+			}
+		case tagEventAttr:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.attr(&d.inner, attrs, data)
+			}
+		case tagEventDropped:
+			n, i = uvarint(b, i)
+			e.Dropped = uint32(n)
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+	}
+	e.Attrs = since(d.inner, attrs)
+	return nil
+}
+
+// time is a moment within the current item.
+func (d *Decoder) time(n uint64) int64 {
+	if n > math.MaxInt64 {
+		d.refuse("time %d is beyond the year 2262; want nanoseconds since 1970", n)
+		return 0
+	}
+	return int64(n)
+}
+
+// link decodes a Link of the span whose links start at from. Its ids may be
+// missing: OTLP keeps such links for their attributes.
+func (d *Decoder) link(b []byte, from int) error {
+	if !d.room(len(d.links)-from, d.limits.Links, "links") {
+		return nil
+	}
+	d.links = append(d.links, span.Link{})
+	l := &d.links[len(d.links)-1]
+	attrs := len(d.inner)
+	var trace, id []byte
+	for i := 0; i < len(b); {
+		var tag, n uint64
+		var data []byte
+		at := i
+		if tag, i = uvarint(b, i); i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+		var err error
+		switch tag {
+		case tagLinkTraceID:
+			trace, i = chunk(b, i)
+		case tagLinkID:
+			id, i = chunk(b, i)
+		case tagLinkState:
+			if data, i = chunk(b, i); i >= 0 {
+				l.State = text(data)
+			}
+		case tagLinkAttr:
+			if data, i = chunk(b, i); i >= 0 {
+				err = d.attr(&d.inner, attrs, data)
+			}
+		case tagLinkDropped:
+			n, i = uvarint(b, i)
+			l.Dropped = uint32(n)
+		case tagLinkFlags:
+			l.Flags, i = fixed32(b, i)
+		default:
+			if i, err = skip(b, i, tag); err != nil {
+				err = d.broken(b, at, err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if i < 0 {
+			return d.broken(b, at, cause(i))
+		}
+	}
+	if !optionalIDs(trace, id, &l.TraceID, &l.ID) {
+		d.refuse("a link's trace id of %d and span id of %d bytes; want 16 and 8", len(trace), len(id))
+	}
+	l.Attrs = since(d.inner, attrs)
+	return nil
+}
+
+// optionalIDs sets ids that may be absent. It reports false if one has a wrong length.
+func optionalIDs(trace, id []byte, t *span.TraceID, i *span.ID) bool {
+	if len(trace) == len(t) {
+		*t = span.TraceID(trace)
+	}
+	if len(id) == len(i) {
+		*i = span.ID(id)
+	}
+	return (len(trace) == 0 || len(trace) == len(t)) && (len(id) == 0 || len(id) == len(i))
+}
+
+// room reports whether the current item may hold one more of what; it has n.
+func (d *Decoder) room(n, limit int, what string) bool {
+	if n >= limit {
+		d.refuse("more than %d %s; set a limit in the sender", limit, what)
+		return false
+	}
+	if d.values() >= d.limits.Values {
+		d.refuse(tooManyValues, d.limits.Values)
+		return false
+	}
+	return true
+}
+
+const tooManyValues = "the request holds more than %d attributes, events and links; send smaller batches"
