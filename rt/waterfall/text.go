@@ -6,6 +6,18 @@ import (
 	"unicode/utf8"
 )
 
+// Clean makes s one line that is safe for a terminal, as Append does with all texts of a trace.
+func Clean(s string) string { return clean(s) }
+
+// Pad makes s exactly w terminal cells wide: it fills up with spaces, or cuts and puts an ellipsis in place of what is lost.
+func Pad(s string, w int) string { return pad(s, w) }
+
+// Width is the number of terminal cells that s takes.
+func Width(s string) int { return textWidth(s) }
+
+// Duration is d nanoseconds with three significant digits, more only for whole numbers: 45.2ms.
+func Duration(d int64) string { return duration(d) }
+
 // clean makes s one line that is safe for a terminal: valid UTF-8, control characters and runs of white space as one space,
 // and nothing that changes the direction of what follows.
 func clean(s string) string {

@@ -209,7 +209,7 @@ func (t *tree) rows(limit int) (rows []row, hidden int) {
 			if len(n.children) > 0 {
 				cont = prefix + below + "│ "
 			}
-			rows = append(rows, row{span: n, prefix: squeeze(prefix+tee, depth), cont: squeeze(cont, depth), start: n.start, end: n.end})
+			rows = append(rows, row{span: n, prefix: squeeze(prefix+tee, depth), cont: squeeze(cont, depth), start: n.start, end: n.end, critical: n.critical(nil)})
 			if len(n.children) > 0 {
 				stack = append(stack, item{n.children, prefix + below, depth + 1})
 			}
@@ -230,11 +230,21 @@ func (t *tree) rows(limit int) (rows []row, hidden int) {
 			r := row{span: rest[0], prefix: squeeze(prefix+tee, depth), folded: len(rest), start: rest[0].start, end: rest[0].end}
 			for _, n := range rest {
 				r.start, r.end, r.sum = min(r.start, n.start), max(r.end, n.end), r.sum+n.end-n.start
+				r.critical = n.critical(r.critical)
 			}
 			rows = append(rows, r)
 		}
 	}
 	return rows, hidden
+}
+
+// critical appends the span's critical sections, moved as the span was when clocks were aligned.
+func (n *node) critical(to []Section) []Section {
+	for _, c := range n.Critical {
+		shift := n.start - n.Start
+		to = append(to, Section{c.Start + shift, c.End + shift})
+	}
+	return to
 }
 
 // alike reports whether n and m may be folded into one row.

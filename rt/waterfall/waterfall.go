@@ -56,7 +56,12 @@ type Span struct {
 	Message string // the status message of a failed span
 	Attrs   []Attr
 	Events  []Event
+
+	Critical []Section // when the trace's end waited for this span itself; drawn as a thicker bar
 }
+
+// Section is a part of a span's time.
+type Section struct{ Start, End int64 } // nanoseconds since 1970
 
 // Attr is an attribute, its value already a string.
 type Attr struct{ Key, Value string }
@@ -92,6 +97,8 @@ type row struct {
 	start  int64
 	end    int64
 	sum    int64
+
+	critical []Section // of all spans that the row stands for
 }
 
 // Append draws t at the end of dst and returns the longer slice. Spans may come in any order; parents may be missing.
@@ -159,7 +166,15 @@ func Append(dst []byte, t Trace, o Options) []byte {
 		if style == red {
 			barStyle = red
 		}
-		p.put(barStyle, bar(int(float64(r.start-tr.start)*scale), int(float64(r.end-tr.start)*scale+0.5), barW))
+		line := bar(int(float64(r.start-tr.start)*scale), int(float64(r.end-tr.start)*scale+0.5), barW)
+		if len(r.critical) > 0 {
+			thick := []rune(line)
+			for _, c := range r.critical {
+				thicken(thick, int(float64(c.Start-tr.start)*scale), int(float64(c.End-tr.start)*scale+0.5))
+			}
+			line = string(thick)
+		}
+		p.put(barStyle, line)
 		d := r.duration()
 		p.put(plain, " "+strings.Repeat(" ", durW-textWidth(d))+d)
 		if text := details[i]; text != "" {
@@ -310,6 +325,22 @@ func bar(a, b, w int) string {
 		}
 	}
 	return s.String()
+}
+
+// thicken draws over a bar from half cell a to half cell b, at least one cell.
+func thicken(bar []rune, a, b int) {
+	a = min(max(a, 0), 2*len(bar)-1)
+	b = min(max(b, a+1), 2*len(bar))
+	for c := a / 2; c <= (b-1)/2; c++ {
+		switch {
+		case bar[c] == '╸' || bar[c] != '╺' && b <= 2*c+1:
+			bar[c] = '▌'
+		case bar[c] == '╺' || a > 2*c:
+			bar[c] = '▐'
+		default:
+			bar[c] = '█'
+		}
+	}
 }
 
 // Styles of text, and the colours of services after them.

@@ -54,6 +54,30 @@ func many() []Span {
 	return append(spans, sp(2, 1, "batch", "COMMIT", 900, 999))
 }
 
+// The longest wait is for the query; then the last two of many rows alike.
+func criticalPath() []Span {
+	on := func(start, end float64) func(*Span) {
+		return func(s *Span) {
+			s.Critical = append(s.Critical, Section{epoch + int64(start*float64(ms)), epoch + int64(end*float64(ms))})
+		}
+	}
+	spans := []Span{
+		sp(1, 0, "shop", "GET /buy", 0, 100, kind(Server), on(0, 10), on(60, 62), on(99, 100)),
+		sp(2, 1, "shop", "reserve", 10, 60, on(10, 60)),
+		sp(3, 1, "shop", "log", 20, 30),
+		sp(4, 1, "shop", "GET", 62, 80, kind(Client), on(62, 62.5), on(79, 80)),
+		sp(5, 4, "stock", "GET /stock", 1062, 1080, kind(Server), on(1062, 1080)), // its clock is off
+	}
+	for i := range 10 {
+		s := sp(uint64(10+i), 1, "shop", "INSERT", 80+float64(i)*2, 82+float64(i)*2, kind(Client))
+		if i >= 8 {
+			on(80+float64(i)*2, 82+float64(i)*2)(&s)
+		}
+		spans = append(spans, s)
+	}
+	return spans
+}
+
 func deep(n int) []Span {
 	var spans []Span
 	for i := range n {
@@ -77,6 +101,7 @@ var goldens = []struct {
 }{
 	{"shop", Trace{Spans: shop}, Options{Width: 110}},
 	{"shop_color", Trace{Spans: shop}, Options{Width: 110, Color: true}},
+	{"critical", Trace{Spans: criticalPath()}, Options{Width: 100}},
 	{"shop_narrow", Trace{Spans: shop}, Options{Width: 60}},
 	{"shop_tiny", Trace{Spans: shop}, Options{Width: 10}},
 	{"shop_page", Trace{Spans: shop}, Options{}},
