@@ -263,8 +263,8 @@ func TestLimits(t *testing.T) {
 		t.Errorf("Others() = %d, but %d are counted as %s", a.Others(), others, Other)
 	}
 	for s, want := range map[Series]uint64{
-		{Service: "a", Operation: "op3"}: 21,
-		{Service: "a", Operation: Other}: 40,
+		{Service: "a", Operation: "op3"}:   21,
+		{Service: "a", Operation: Other}:   40,
 		{Service: Other, Operation: Other}: 50,
 	} {
 		if counts[s] != want {

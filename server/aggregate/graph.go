@@ -155,29 +155,29 @@ func (a *Aggregator) matchBegun(own uint64, svc *service, s *span.Span, now int6
 	if s.Parent.IsZero() && (s.Kind != span.KindConsumer || len(s.Links) == 0) {
 		return
 	}
-	d := describe(s)
-	b.connection, b.system = d.connection, a.text(d.system)
 	if !s.Parent.IsZero() {
-		a.matchParent(g.key(&s.TraceID, &s.Parent), b, now)
+		a.matchParent(g.key(&s.TraceID, &s.Parent), b, s, now)
 	}
 	if s.Kind == span.KindConsumer {
 		for i := range s.Links[:min(len(s.Links), maxLinks)] {
 			l := &s.Links[i]
 			if l.ID != s.Parent || l.TraceID != s.TraceID {
-				b.met = false
-				a.matchParent(g.key(&l.TraceID, &l.ID), b, now)
+				a.matchParent(g.key(&l.TraceID, &l.ID), b, s, now)
 			}
 		}
 	}
 }
 
 // matchParent looks for the span with the key parent, of which b is the child.
-func (a *Aggregator) matchParent(parent uint64, b serverSpan, now int64) {
+// B was made of s.
+func (a *Aggregator) matchParent(parent uint64, b serverSpan, s *span.Span, now int64) {
 	g := &a.graph
 	if seq, ok := g.calls.get(parent); ok {
 		a.meet(g.calls.at(seq), &b)
 		return
 	}
+	d := describe(s) // a caller that sends a span of its call says it better
+	b.connection, b.system = d.connection, a.text(d.system)
 	if r := g.find(parent); r != nil {
 		a.meetParent(&b, r.service)
 		return

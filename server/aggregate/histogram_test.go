@@ -26,7 +26,7 @@ func TestBucket(t *testing.T) {
 		check(d)
 	}
 	for range 200_000 {
-		check(r.Int64() >> r.IntN(63) | 1)
+		check(r.Int64()>>r.IntN(63) | 1)
 	}
 	check(math.MaxInt64)
 	for k := range 63 { // the upper bound belongs to a bucket, the lower one does not
