@@ -1,0 +1,411 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A partition holds what arrived in one span of time, by the server's clock,
+// in a directory with one Pebble database. Only one partition is written at a
+// time, the current one. A partition that is no longer written is sealed: its
+// journal is empty, its summary is in the file SEALED, and it is opened for
+// reading only, when it is asked for.
+type partition struct {
+	name  string // of its directory
+	path  string
+	seq   uint32    // partitions are numbered as they are made
+	start time.Time // of the span of time
+	end   time.Time
+
+	mu       sync.Mutex
+	db       *pebble.DB
+	refs     int
+	used     uint64 // s.uses when it was last acquired
+	readOnly bool   // opened for reading only
+	sealed   bool
+	removed  bool
+	damage   error // why it cannot be read
+
+	// Guarded by Store.mu.
+	segments []segmentInfo // ascending ids; append-only. Those of a sealed partition are loaded with it
+	summary  summary
+	gen      uint32             // the highest generation so far
+	ops      map[operation]bool // in the dictionary; nil until the first cut
+	pending  int                // heads that are not yet cut
+}
+
+// summary is what the file SEALED holds.
+type summary struct {
+	Spans    int64 `json:"spans"`
+	Bytes    int64 `json:"bytes"`     // of the directory
+	MinStart int64 `json:"min_start"` // the least and the greatest start of a span
+	MaxStart int64 `json:"max_start"`
+}
+
+const (
+	sealedFile  = "SEALED"
+	formatFile  = "FORMAT"
+	lockFile    = "LOCK"
+	dirTime     = "20060102T150405Z"
+	doomed      = ".removed"
+	partPrefix  = "p"
+	readmeFile  = "README"
+	maxDictKeys = 20_000 // operations in one partition's dictionary
+)
+
+// partitionName is p, eight hex digits of the number, the start and the end in seconds.
+func partitionName(seq uint32, start, end time.Time) string {
+	return fmt.Sprintf("%s%08x-%s-%s", partPrefix, seq, start.UTC().Format(dirTime), end.UTC().Format(dirTime))
+}
+
+func parsePartitionName(name string) (seq uint32, start, end time.Time, ok bool) {
+	f := strings.Split(name, "-")
+	if len(f) != 3 || len(f[0]) != 9 || !strings.HasPrefix(f[0], partPrefix) {
+		return 0, start, end, false
+	}
+	n, err := strconv.ParseUint(f[0][1:], 16, 32)
+	if err != nil {
+		return 0, start, end, false
+	}
+	if start, err = time.Parse(dirTime, f[1]); err != nil {
+		return 0, start, end, false
+	}
+	if end, err = time.Parse(dirTime, f[2]); err != nil || !end.After(start) {
+		return 0, start, end, false
+	}
+	return uint32(n), start, end, true
+}
+
+// overlaps reports whether spans that start in [from, to) may be in the
+// partition. Called with Store.mu held.
+func (p *partition) overlaps(from, to int64) bool {
+	if p.sealed {
+		return p.summary.MinStart < to && p.summary.MaxStart >= from
+	}
+	return true
+}
+
+// fatal is what Pebble's logger panics with while a database is opened.
+type fatal struct{ err error }
+
+// pebbleLogger passes Pebble's messages on.
+type pebbleLogger struct {
+	s       *Store
+	p       *partition
+	opening bool
+}
+
+func (l *pebbleLogger) Infof(string, ...any) {}
+func (l *pebbleLogger) Errorf(format string, args ...any) {
+	l.s.log.Warn("storage engine", "partition", l.p.name, "message", fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: Pebble goes on as if nothing had happened if it
+// does. A goroutine of Pebble's stays here for good, its locks held; reads do
+// not need them, and Write and Close know that the partition has failed.
+func (l *pebbleLogger) Fatalf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	if l.opening {
+		panic(fatal{err})
+	}
+	l.s.fail(fmt.Errorf("partition %s: %w", l.p.name, err))
+	select {}
+}
+
+// pebbleOptions are those of every partition.
+func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          g,
+		Cache:                       s.cache,
+		FileCache:                   s.files,
+		Logger:                      l,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
+		LBaseMaxBytes:               64 << 20,
+		MaxConcurrentDownloads:      func() int { return 1 },
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+	}
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 16 << 10
+	}
+	o.TargetFileSizes[0] = 8 << 20
+	// Blocks are compressed and never change: apart from the keys, they are written once and not moved again.
+	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: 4 << 10, MaxBlobReferenceDepth: 64,
+			RewriteMinimumAge: time.Minute, TargetGarbageRatio: 0.2,
+		}
+	}
+	return o
+}
+
+// memTableSize holds the journal of a head and what its cut writes, so that a
+// journal mostly dies in memory and is never written to a table.
+const memTableSize = 16 << 20
+
+// openDB opens the partition's database. Called with p.mu held.
+func (s *Store) openDB(p *partition, readOnly bool) (err error) {
+	l := &pebbleLogger{s: s, p: p, opening: true}
+	g := &guard{FS: s.o.FS, waits: s.waits}
+	o := s.pebbleOptions(g, l)
+	o.ReadOnly = readOnly
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(fatal)
+			if !ok {
+				err = fmt.Errorf("%v", r)
+			} else {
+				err = f.err
+			}
+		}
+		l.opening = false
+	}()
+	db, err := pebble.Open(p.path, o)
+	if err != nil {
+		return err
+	}
+	v, closer, err := db.Get([]byte{keyFormat})
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		if !readOnly {
+			err = db.Set([]byte{keyFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
+		} else {
+			err = nil
+		}
+	case err == nil:
+		version, _ := binary.Uvarint(v)
+		closer.Close()
+		if version != formatVersion {
+			err = fmt.Errorf("format version %d; this weft reads version %d: use the weft that wrote it, or a newer one", version, formatVersion)
+		}
+	}
+	if err != nil {
+		db.Close()
+		return err
+	}
+	g.patient.Store(true)
+	p.db, p.readOnly = db, readOnly
+	return nil
+}
+
+// acquire returns the partition's database, opening it if it is not open. The
+// caller calls release when done with it.
+func (s *Store) acquire(p *partition) (*pebble.DB, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.damage != nil {
+		return nil, p.damage
+	}
+	if p.removed {
+		return nil, fmt.Errorf("partition %s was removed: %w", p.name, errGone)
+	}
+	if p.db == nil {
+		if err := s.openDB(p, true); err != nil {
+			p.damage = &DamageError{"partition " + p.path, err}
+			s.damaged(p.damage)
+			return nil, p.damage
+		}
+	}
+	p.refs++
+	p.used = s.uses.Add(1)
+	return p.db, nil
+}
+
+var errGone = errors.New("it was past its retention")
+
+// release gives back what acquire returned.
+func (s *Store) release(p *partition) {
+	p.mu.Lock()
+	p.refs--
+	idle := p.refs == 0 && p.removed
+	p.mu.Unlock()
+	if idle {
+		s.discard(p)
+	}
+}
+
+// closeDB closes the database if nobody uses it.
+func (s *Store) closeDB(p *partition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.db != nil && p.refs == 0 && !s.failing() {
+		if err := p.db.Close(); err != nil {
+			s.log.Warn("closing a partition", "partition", p.name, "error", err)
+		}
+		p.db = nil
+	}
+}
+
+// trim closes the sealed partitions that were not used for longest, so that no
+// more than Options.MaxOpen are open.
+func (s *Store) trim() {
+	s.mu.RLock()
+	parts := slices.Clone(s.parts)
+	s.mu.RUnlock()
+	var open []*partition
+	for _, p := range parts {
+		p.mu.Lock()
+		if p.db != nil && p.sealed {
+			open = append(open, p)
+		}
+		p.mu.Unlock()
+	}
+	slices.SortFunc(open, func(a, b *partition) int { return cmp.Compare(a.used, b.used) })
+	for len(open) > s.o.MaxOpen {
+		s.closeDB(open[0])
+		open = open[1:]
+	}
+}
+
+// create makes a new, current partition for the time now. Called with s.mu held.
+func (s *Store) create(now time.Time) (*partition, error) {
+	start := now.UTC().Truncate(s.o.Partition)
+	p := &partition{seq: s.nextSeq, start: start, end: start.Add(s.o.Partition)}
+	p.summary = summary{MinStart: math.MaxInt64, MaxStart: math.MinInt64}
+	p.name = partitionName(p.seq, p.start, p.end)
+	p.path = s.o.FS.PathJoin(s.o.Dir, p.name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err := s.openDB(p, false)
+	if err == nil {
+		err = syncDir(s.o.FS, s.o.Dir)
+	}
+	s.nextSeq++ // also after a failure: what it left is not to be in the way
+	if err != nil {
+		err = fmt.Errorf("make partition %s: %w", p.path, err)
+		if p.db != nil {
+			err = errors.Join(err, p.db.Close())
+		}
+		return nil, errors.Join(err, s.o.FS.RemoveAll(p.path))
+	}
+	s.parts = append(s.parts, p)
+	return p, nil
+}
+
+// loadSegments reads the segments' headers.
+func loadSegments(db pebble.Reader) (segments []segmentInfo, err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{keySegment}, UpperBound: []byte{keySegment + 1}})
+	if err != nil {
+		return nil, err
+	}
+	for it.First(); it.Valid(); it.Next() {
+		id, ok := parseSegmentKey(it.Key())
+		if !ok {
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			it.Close()
+			return nil, err
+		}
+		h, err := parseHeader(v)
+		if err != nil {
+			it.Close()
+			return nil, fmt.Errorf("segment %d: %w", id, err)
+		}
+		segments = append(segments, h.info(id))
+	}
+	return segments, it.Close()
+}
+
+// seal ends the writing of a partition: it flushes it, writes its summary and
+// closes it; the next reader opens it again, for reading only.
+func (s *Store) seal(p *partition) error {
+	p.mu.Lock()
+	db := p.db
+	p.mu.Unlock()
+	if db != nil && !p.readOnly {
+		if err := db.Flush(); err != nil {
+			return fmt.Errorf("seal partition %s: %w", p.path, err)
+		}
+	}
+	s.mu.Lock()
+	sum := p.summary
+	s.mu.Unlock()
+	sum.Bytes = dirSize(s.o.FS, p.path)
+	b, err := json.Marshal(sum)
+	if err == nil {
+		err = writeFile(s.o.FS, p.path, sealedFile, append(b, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("seal partition %s: %w", p.path, err)
+	}
+	s.mu.Lock()
+	p.summary = sum
+	p.ops = nil
+	s.mu.Unlock()
+	p.mu.Lock()
+	p.sealed = true
+	p.mu.Unlock()
+	s.closeDB(p)
+	return nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	return errors.Join(err, d.Close())
+}
+
+// writeFile writes a file so that it is there whole or not at all.
+func writeFile(fs vfs.FS, dir, name string, data []byte) error {
+	tmp := fs.PathJoin(dir, name+".tmp")
+	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := fs.Rename(tmp, fs.PathJoin(dir, name)); err != nil {
+		return err
+	}
+	return syncDir(fs, dir)
+}
+
+func readFile(fs vfs.FS, path string) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1<<20))
+}
+
+// dirSize returns the bytes of the files in a directory.
+func dirSize(fs vfs.FS, dir string) (n int64) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return 0
+	}
+	for _, name := range names {
+		if fi, err := fs.Stat(fs.PathJoin(dir, name)); err == nil && !fi.IsDir() {
+			n += fi.Size()
+		}
+	}
+	return n
+}

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/klauspost/compress/s2"
+
+	"github.com/weft-trace/weft/server/otlp"
+	"github.com/weft-trace/weft/server/span"
+)
+
+// openDir makes and locks the directory and checks its format.
+func (s *Store) openDir() error {
+	dir := s.o.Dir
+	if err := s.o.FS.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	lock, err := s.o.FS.Lock(s.o.FS.PathJoin(dir, lockFile))
+	switch {
+	case err == nil:
+		s.lock = lock
+	case isLocked(err):
+		return fmt.Errorf("%w; stop the other weft serve, or give this one another store.dir", ErrLocked)
+	case isUnwritable(err):
+		s.readOnly = true
+		s.lock = noLock{}
+		s.log.Warn("the store's directory cannot be written: it is opened for reading", "dir", dir, "error", err)
+	default:
+		return err
+	}
+	if err := s.checkFormat(); err != nil {
+		s.lock.Close()
+		return err
+	}
+	return nil
+}
+
+// isLocked reports whether err says that somebody has the lock. POSIX allows
+// two errors for that, of which one also stands for missing permissions; those
+// come from opening the file and name its path.
+func isLocked(err error) bool {
+	var path *fs.PathError
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) && !errors.As(err, &path) ||
+		strings.Contains(err.Error(), "lock held by current process")
+}
+
+// isUnwritable reports whether err says that the place cannot be written.
+func isUnwritable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// checkFormat reads the format's version, or writes it into a new directory.
+func (s *Store) checkFormat() error {
+	path := s.o.FS.PathJoin(s.o.Dir, formatFile)
+	b, err := readFile(s.o.FS, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		names, err := s.o.FS.List(s.o.Dir)
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if n != lockFile && !strings.HasPrefix(n, formatFile) && !strings.HasPrefix(n, "lost+found") {
+				return fmt.Errorf("the directory has a file %q but no file %s, so it is no store; give an empty directory", n, formatFile)
+			}
+		}
+		if s.readOnly {
+			return nil
+		}
+		return writeFile(s.o.FS, s.o.Dir, formatFile, fmt.Appendf(nil, "weft store %d\n", formatVersion))
+	}
+	if err != nil {
+		return err
+	}
+	f := bytes.Fields(b)
+	if len(f) != 3 || string(f[0]) != "weft" || string(f[1]) != "store" {
+		return fmt.Errorf("%s does not name a format: %.40q; restore the directory from a backup", path, b)
+	}
+	if v, err := strconv.Atoi(string(f[2])); err != nil || v != formatVersion {
+		return fmt.Errorf("the format is version %.20s; this weft reads version %d: use the weft that wrote it, or a newer one", f[2], formatVersion)
+	}
+	return nil
+}
+
+// recover finds the partitions and replays the journals.
+func (s *Store) recover() error {
+	names, err := s.o.FS.List(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names) // by number
+	now := s.o.Clock()
+	horizon := now.Add(s.o.Partition)
+	for _, name := range names {
+		path := s.o.FS.PathJoin(s.o.Dir, name)
+		if strings.HasSuffix(name, doomed) && !s.readOnly {
+			if err := s.o.FS.RemoveAll(path); err != nil {
+				s.log.Warn("removing an old partition", "partition", path, "error", err)
+			}
+			continue
+		}
+		seq, start, end, ok := parsePartitionName(name)
+		if !ok {
+			continue
+		}
+		if end.After(horizon) && end.Sub(start) < end.Sub(horizon) && !s.readOnly {
+			// The clock was ahead when it was made. Retention would keep it until that time comes.
+			width := end.Sub(start)
+			start = now.UTC().Truncate(width)
+			end = start.Add(width)
+			to := partitionName(seq, start, end)
+			s.log.Warn("a partition is from the future: the clock was set back; it now counts as of today", "partition", name, "renamed", to)
+			if err := s.o.FS.Rename(path, s.o.FS.PathJoin(s.o.Dir, to)); err != nil {
+				return err
+			}
+			if err := syncDir(s.o.FS, s.o.Dir); err != nil {
+				return err
+			}
+			name, path = to, s.o.FS.PathJoin(s.o.Dir, to)
+		}
+		p := &partition{name: name, path: path, seq: seq, start: start, end: end}
+		p.summary = summary{MinStart: math.MaxInt64, MaxStart: math.MinInt64}
+		s.nextSeq = max(s.nextSeq, seq+1)
+		s.parts = append(s.parts, p)
+		if b, err := readFile(s.o.FS, s.o.FS.PathJoin(path, sealedFile)); err == nil {
+			if err := json.Unmarshal(b, &p.summary); err == nil {
+				p.sealed = true
+				continue
+			}
+			s.log.Warn("the summary of a partition cannot be read: it is made anew", "partition", path, "error", err)
+		}
+		if err := s.recoverPartition(p, now); err != nil {
+			p.damage = &DamageError{"partition " + path, err}
+			s.damaged(p.damage)
+		}
+	}
+	return nil
+}
+
+// recoverPartition opens a partition that was not sealed and replays its journal.
+func (s *Store) recoverPartition(p *partition, now time.Time) error {
+	p.mu.Lock()
+	err := s.openDB(p, s.readOnly)
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p.segments, err = loadSegments(p.db)
+	if err != nil {
+		return errors.Join(err, p.db.Close())
+	}
+	for _, g := range p.segments {
+		p.summary.add(g)
+		p.gen = max(p.gen, g.id)
+	}
+	if err := s.replay(p, now); err != nil {
+		return err
+	}
+	if !s.readOnly && p.covers(now.UnixNano()) {
+		s.current = p
+	}
+	return nil
+}
+
+// replay makes heads of what is in a partition's journal.
+func (s *Store) replay(p *partition, now time.Time) error {
+	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyJournal}, UpperBound: []byte{keyJournal + 1}})
+	if err != nil {
+		return err
+	}
+	var h *head
+	done := func() {
+		if h != nil {
+			h.view()
+			h.seen = nil
+			h.size, h.ended = h.builder.Size(), now.UnixNano()
+		}
+	}
+	var dec otlp.Decoder
+	records, spans := 0, 0
+	for it.First(); it.Valid(); it.Next() {
+		gen, seq, ok := parseJournalKey(it.Key())
+		if !ok {
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			break
+		}
+		if h == nil || h.gen != gen {
+			done()
+			if _, err := s.acquire(p); err != nil {
+				return errors.Join(err, it.Close())
+			}
+			h = &head{gen: gen, part: p, born: now.UnixNano(), seen: newSeen()}
+			p.gen = max(p.gen, gen)
+			p.pending++
+			s.heads = append(s.heads, h)
+		}
+		h.seq = seq + 1
+		got, err := decodeRecord(&dec, v)
+		if err != nil {
+			s.damaged(&DamageError{fmt.Sprintf("journal record %d of generation %d in partition %s", seq, gen, p.path), err})
+			continue
+		}
+		h.add(got, func(*span.Span) {})
+		records++
+		spans += len(got)
+	}
+	done()
+	if err := it.Close(); err != nil {
+		return err
+	}
+	if records > 0 {
+		s.log.Info("replayed the journal", "partition", p.name, "records", records, "spans", spans)
+	}
+	return nil
+}
+
+// decodeRecord decodes a journal record. What it returns is valid until the next call.
+func decodeRecord(dec *otlp.Decoder, v []byte) ([]span.Span, error) {
+	if len(v) == 0 || v[0] != recordTraces {
+		return nil, errors.New("unknown kind of record")
+	}
+	if n, err := s2.DecodedLen(v[1:]); err != nil || n > maxRecord {
+		return nil, fmt.Errorf("broken length")
+	}
+	raw, err := s2.Decode(nil, v[1:])
+	if err != nil {
+		return nil, err
+	}
+	spans, _, _, err := dec.Traces(raw)
+	return spans, err
+}

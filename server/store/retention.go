@@ -1,0 +1,150 @@
+package store
+
+import (
+	"sync"
+	"time"
+)
+
+// clockWatch notices when the clock jumps. Retention by age trusts the clock,
+// and a clock that is wrong for a minute must not cost a week of data: after a
+// jump forward, retention by age waits until the clock has gone on for a while.
+type clockWatch struct {
+	mu      sync.Mutex
+	last    time.Time
+	settled time.Time // retention by age waits until then
+}
+
+const (
+	clockJump   = time.Hour // between two looks, which are at most a few seconds apart
+	clockSettle = time.Hour
+)
+
+// trusted reports whether retention by age may act. newest is the end of the
+// newest partition before the current one, which is where the clock was when
+// the store was open last.
+func (c *clockWatch) trusted(now, newest time.Time) (ok, jumped bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.last
+	if last.IsZero() {
+		last = newest
+	}
+	c.last = now
+	if !last.IsZero() && now.Sub(last) > clockJump {
+		c.settled = now.Add(clockSettle)
+		jumped = true
+	}
+	if now.Add(clockSettle).Before(c.settled) { // back again
+		c.settled = time.Time{}
+	}
+	return !now.Before(c.settled), jumped
+}
+
+// sealEnded seals the partitions that are no longer written.
+func (s *Store) sealEnded() {
+	s.mu.Lock()
+	var ended []*partition
+	now := s.now()
+	for _, p := range s.parts {
+		p.mu.Lock()
+		ok := !p.sealed && p.damage == nil && !p.removed && p.db != nil
+		p.mu.Unlock()
+		if !ok || p.pending > 0 {
+			continue
+		}
+		if p == s.current {
+			if p.covers(now) || s.head != nil && s.head.part == p {
+				continue
+			}
+			s.current = nil
+		}
+		ended = append(ended, p)
+	}
+	s.mu.Unlock()
+	for _, p := range ended {
+		if err := s.seal(p); err != nil {
+			s.log.Warn("sealing a partition", "partition", p.path, "error", err)
+		}
+	}
+}
+
+// retain removes the partitions that are past their age, and the oldest ones as
+// long as the store is too big. It never removes the one that is written.
+func (s *Store) retain() {
+	now := s.o.Clock()
+	s.mu.Lock()
+	var newest time.Time
+	for _, p := range s.parts {
+		if p != s.current && p.end.After(newest) {
+			newest = p.end
+		}
+	}
+	trusted, jumped := s.clock.trusted(now, newest)
+	if jumped {
+		s.log.Warn("the clock went forward by more than an hour: retention by age waits for an hour", "now", now)
+	}
+	var total int64
+	sizes := make([]int64, len(s.parts))
+	if s.o.MaxBytes > 0 {
+		for i, p := range s.parts {
+			sizes[i] = s.partitionSize(p)
+			total += sizes[i]
+		}
+	}
+	var gone []*partition
+	keep := s.parts[:0:0]
+	for i, p := range s.parts {
+		p.mu.Lock()
+		removable := p != s.current && p.pending == 0 && (p.sealed || p.damage != nil)
+		p.mu.Unlock()
+		age := trusted && s.o.Retention > 0 && now.Sub(p.end) > s.o.Retention
+		size := s.o.MaxBytes > 0 && total > s.o.MaxBytes
+		if !removable || !age && !size {
+			keep = append(keep, p)
+			continue
+		}
+		total -= sizes[i]
+		why := "it is past its age"
+		if !age {
+			why = "the store is too big"
+		}
+		s.log.Info("removing a partition", "partition", p.name, "why", why)
+		gone = append(gone, p)
+	}
+	s.parts = keep
+	s.mu.Unlock()
+	for _, p := range gone {
+		p.mu.Lock()
+		p.removed = true
+		idle := p.refs == 0
+		p.mu.Unlock()
+		if idle {
+			s.discard(p)
+		}
+	}
+}
+
+// partitionSize returns the bytes of a partition's directory. That of a sealed
+// one does not change.
+func (s *Store) partitionSize(p *partition) int64 {
+	if p.sealed && p.summary.Bytes > 0 {
+		return p.summary.Bytes
+	}
+	return dirSize(s.o.FS, p.path)
+}
+
+// discard closes a removed partition that nobody reads any more and removes its
+// directory. The new name makes sure that what a crash leaves is not taken for
+// a partition.
+func (s *Store) discard(p *partition) {
+	s.closeDB(p)
+	to := p.path + doomed
+	if err := s.o.FS.Rename(p.path, to); err != nil {
+		s.log.Warn("removing a partition", "partition", p.path, "error", err)
+		return
+	}
+	if err := s.o.FS.RemoveAll(to); err != nil {
+		s.log.Warn("removing a partition", "partition", to, "error", err)
+	}
+	s.counters.removed.Add(1)
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// counters count since Open.
+type counters struct {
+	spans      atomic.Int64
+	duplicates atomic.Int64
+	busy       atomic.Int64
+	full       atomic.Int64
+	groups     atomic.Int64
+	cuts       atomic.Int64
+	cutNanos   atomic.Int64
+	unlisted   atomic.Int64
+	removed    atomic.Int64
+
+	mu      sync.Mutex
+	damages []string
+	damaged int64
+}
+
+// maxDamages is how many damages Stats lists.
+const maxDamages = 32
+
+func (c *counters) damage(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.damaged++
+	text := err.Error()
+	for _, d := range c.damages {
+		if d == text {
+			return
+		}
+	}
+	if len(c.damages) < maxDamages {
+		c.damages = append(c.damages, text)
+	}
+}
+
+// Stats is the state of a store, for /metrics and /readyz. Counters count since Open.
+type Stats struct {
+	Spans      int64 // acknowledged
+	Duplicates int64 // of those, spans that were there already
+	Busy       int64 // batches refused with ErrBusy
+	Full       int64 // batches refused with ErrFull
+	Groups     int64 // writes of the journal; several batches share one
+
+	Heads     int           // in memory, the current one included
+	HeadSpans int           // in them
+	HeadBytes int64         // their memory, about
+	InFlight  int64         // bytes of batches that wait for the disk
+	CutLag    time.Duration // age of the oldest head that waits to be cut
+	Cuts      int64
+	CutTime   time.Duration // all cuts together
+
+	Partitions []PartitionStats // oldest first
+	Removed    int64            // partitions that retention removed
+	Unlisted   int64            // operations that the dictionary had no room for
+
+	DiskFull bool     // writes are refused with ErrFull
+	ReadOnly bool     // writes are refused with ErrReadOnly
+	Failure  error    // why, if something went wrong while the store was open
+	Damaged  int64    // reads that met damage
+	Damages  []string // the first of them, each once
+}
+
+// PartitionStats is the state of a partition.
+type PartitionStats struct {
+	Name       string
+	Start, End time.Time
+	Spans      int64 // without those of the heads
+	Segments   int   // 0 as long as a sealed partition was not read
+	Bytes      int64 // of the directory
+	MinStart   int64 // of a span; valid if there are spans
+	MaxStart   int64
+	Sealed     bool
+	Open       bool
+	Damage     error
+}
+
+// Stats returns the state of the store. It reads the directory's sizes; a few
+// calls a minute cost nothing.
+func (s *Store) Stats() Stats {
+	c := &s.counters
+	st := Stats{
+		Spans: c.spans.Load(), Duplicates: c.duplicates.Load(), Busy: c.busy.Load(), Full: c.full.Load(), Groups: c.groups.Load(),
+		Cuts: c.cuts.Load(), CutTime: time.Duration(c.cutNanos.Load()), Removed: c.removed.Load(), Unlisted: c.unlisted.Load(),
+		InFlight: s.inFlight.Load(), DiskFull: s.waits.full() || s.room.below.Load(), ReadOnly: s.readOnly || s.failing(),
+	}
+	if err := s.failure.Load(); err != nil {
+		st.Failure = *err
+	}
+	c.mu.Lock()
+	st.Damaged, st.Damages = c.damaged, append([]string(nil), c.damages...)
+	c.mu.Unlock()
+
+	now := s.now()
+	s.in.Lock()
+	s.mu.RLock()
+	for _, h := range s.heads {
+		st.Heads++
+		st.HeadSpans += h.view().Len()
+		if h == s.head {
+			st.HeadBytes += int64(h.builder.Size())
+		} else {
+			st.HeadBytes += int64(h.size)
+			st.CutLag = max(st.CutLag, time.Duration(now-h.ended))
+		}
+	}
+	s.in.Unlock()
+	parts := append([]*partition(nil), s.parts...)
+	for _, p := range parts {
+		p.mu.Lock()
+		st.Partitions = append(st.Partitions, PartitionStats{
+			Name: p.name, Start: p.start, End: p.end, Spans: p.summary.Spans, Segments: len(p.segments),
+			MinStart: p.summary.MinStart, MaxStart: p.summary.MaxStart, Sealed: p.sealed, Open: p.db != nil, Damage: p.damage,
+		})
+		p.mu.Unlock()
+	}
+	s.mu.RUnlock()
+	for i, p := range parts {
+		st.Partitions[i].Bytes = s.partitionSize(p)
+	}
+	return st
+}

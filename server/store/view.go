@@ -1,0 +1,101 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/weft-trace/weft/server/block"
+)
+
+// view is the store at one moment, for a query: what was cut before that
+// moment is in parts, what was not is in heads, and nothing is in both.
+type view struct {
+	s     *Store
+	heads []headView
+	parts []partView // by number
+}
+
+type headView struct {
+	head  *head
+	block *block.Block
+}
+
+type partView struct {
+	part     *partition
+	db       *pebble.DB
+	segments []segmentInfo // ascending; not to be changed
+}
+
+// view returns the heads and the partitions that may have spans that start in
+// [from, to). The caller calls close when done.
+func (s *Store) view(from, to int64) *view {
+	v := &view{s: s}
+	s.in.Lock()
+	s.mu.RLock()
+	for _, h := range s.heads {
+		if b := h.view(); b.Len() > 0 {
+			v.heads = append(v.heads, headView{h, b})
+		}
+	}
+	s.in.Unlock()
+	for _, p := range s.parts {
+		if p.overlaps(from, to) {
+			v.parts = append(v.parts, partView{part: p, segments: p.segments})
+		}
+	}
+	s.mu.RUnlock()
+	open := v.parts[:0]
+	for _, pv := range v.parts {
+		if v.open(&pv) {
+			open = append(open, pv)
+		}
+	}
+	v.parts = open
+	return v
+}
+
+// open acquires a partition of the view. It is false if the partition is
+// damaged or gone: the query does without it.
+func (v *view) open(pv *partView) bool {
+	db, err := v.s.acquire(pv.part)
+	if err != nil {
+		return false
+	}
+	pv.db = db
+	if pv.segments == nil && pv.part.sealed {
+		segments, err := loadSegments(db)
+		if err != nil {
+			v.s.damaged(&DamageError{"the list of segments of partition " + pv.part.path, err})
+		}
+		pv.segments = segments
+		v.s.mu.Lock()
+		pv.part.segments = segments
+		v.s.mu.Unlock()
+	}
+	return true
+}
+
+func (v *view) close() {
+	for _, p := range v.parts {
+		v.s.release(p.part)
+	}
+}
+
+// block reads a block.
+func (v *view) block(pv *partView, seg uint32, number uint16) (*block.Block, error) {
+	var buf [8]byte
+	data, closer, err := pv.db.Get(blockKey(buf[:0], seg, number))
+	if err == nil {
+		data = slices.Clone(data)
+		closer.Close()
+		var b *block.Block
+		if b, err = block.Open(data); err == nil {
+			return b, nil
+		}
+	}
+	err = &DamageError{fmt.Sprintf("block %d of segment %d in partition %s", number, seg, pv.part.path), err}
+	v.s.damaged(err)
+	return nil, err
+}

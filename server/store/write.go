@@ -1,0 +1,288 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/weft-trace/weft/server/otlp"
+	"github.com/weft-trace/weft/server/span"
+)
+
+// A Batch is what one request brings. Write copies what it keeps, so that
+// everything in it may be reused when Write has returned.
+type Batch struct {
+	Spans  []span.Span
+	Traces []byte // the OTLP protobuf (ExportTraceServiceRequest) that Spans were decoded from; nil: Write makes one
+	Logs   []span.Log
+}
+
+// busyWait is how long Write waits for a head to be cut before it returns ErrBusy.
+const busyWait = 2 * time.Second
+
+// The first byte of a journal record's value says what follows.
+const recordTraces = 1 // OTLP protobuf of spans, compressed with S2
+
+type buffers struct{ raw, packed []byte }
+
+var bufferPool = sync.Pool{New: func() any { return new(buffers) }}
+
+// Write stores a batch. When it returns nil, the batch is on the disk (unless
+// Options.NoSync) and every query finds it.
+//
+// It returns an error that is ErrBusy, ErrFull, ErrReadOnly or ErrClosed (by
+// errors.Is), or ctx's. After an error the batch may or may not turn up later:
+// a client that sends it again does not double its spans.
+func (s *Store) Write(ctx context.Context, b *Batch) error {
+	if len(b.Spans) == 0 && len(b.Logs) == 0 {
+		return nil
+	}
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	buf := bufferPool.Get().(*buffers)
+	defer bufferPool.Put(buf)
+	var record []byte
+	if len(b.Spans) > 0 {
+		raw := b.Traces
+		if raw == nil {
+			buf.raw = otlp.AppendTraces(buf.raw[:0], b.Spans)
+			raw = buf.raw
+		}
+		if len(raw) > maxRecord {
+			return fmt.Errorf("store a batch of %d bytes: it has more than %d; send smaller ones", len(raw), maxRecord)
+		}
+		if n := 1 + s2.MaxEncodedLen(len(raw)); cap(buf.packed) < n {
+			buf.packed = make([]byte, n)
+		}
+		buf.packed = buf.packed[:cap(buf.packed)]
+		buf.packed[0] = recordTraces
+		record = buf.packed[:1+len(s2.Encode(buf.packed[1:], raw))]
+	}
+	size := int64(len(record)) + 64*int64(len(b.Logs))
+	if s.inFlight.Add(size) > s.o.InFlight && s.inFlight.Load() > size {
+		s.inFlight.Add(-size)
+		s.counters.busy.Add(1)
+		return fmt.Errorf("store %d spans: %d bytes wait for the disk: %w", len(b.Spans), s.inFlight.Load(), ErrBusy)
+	}
+
+	c, err := s.take(ctx, b, record)
+	if err != nil {
+		s.inFlight.Add(-size)
+		return err
+	}
+	c.size = size
+	filled := s.waits.filled()
+	if s.waits.full() {
+		filled = closedChan
+	}
+	// The committer takes c even if nobody waits for it any more: a cut of its head waits for it.
+	select {
+	case s.commits <- c:
+	case <-s.failed:
+		s.inFlight.Add(-size)
+		s.release(c.part)
+		return s.refusal()
+	}
+	select {
+	case err = <-c.done:
+	case <-filled:
+		select {
+		case err = <-c.done:
+		case <-time.After(time.Second):
+			err = ErrFull
+		}
+	case <-s.failed:
+		err = s.refusal()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("store %d spans: %w", len(b.Spans), err)
+	}
+	s.counters.spans.Add(int64(len(b.Spans)))
+	return nil
+}
+
+// maxRecord is the greatest request in bytes. A batch of Pebble's holds 4 GiB.
+const maxRecord = 256 << 20
+
+var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// take adds a batch to the head and makes the commit that it becomes.
+func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, error) {
+	var timeout <-chan time.Time
+	for {
+		now := s.now()
+		s.in.Lock()
+		h, wait, err := s.currentHead(now)
+		if err != nil {
+			s.in.Unlock()
+			return nil, err
+		}
+		if wait == nil {
+			c := &commit{part: h.part, done: make(chan error, 1)}
+			if c.db, err = s.acquire(h.part); err != nil {
+				s.in.Unlock()
+				return nil, err
+			}
+			var seq uint32
+			if record != nil {
+				s.counters.duplicates.Add(int64(h.add(b.Spans, func(*span.Span) {})))
+				seq = h.seq
+				h.seq++
+				h.writers.Add(1)
+				c.head = h
+			}
+			full := h.full(&s.o, now)
+			s.in.Unlock()
+			if full {
+				s.wakeCutter()
+			}
+			c.batch = c.db.NewBatchWithSize(len(record) + 64)
+			if record != nil {
+				// Cannot fail: batches fail only when they are used after their end.
+				if err := c.batch.Set(journalKey(nil, h.gen, seq), record, nil); err != nil {
+					return nil, err
+				}
+			}
+			return c, nil
+		}
+		s.in.Unlock()
+		if timeout == nil {
+			t := time.NewTimer(busyWait)
+			defer t.Stop()
+			timeout = t.C
+		}
+		select {
+		case <-wait:
+		case <-timeout:
+			s.counters.busy.Add(1)
+			return nil, fmt.Errorf("store %d spans: %d heads wait to be cut: %w", len(b.Spans), maxWaiting, ErrBusy)
+		case <-s.failed:
+			return nil, s.refusal()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// currentHead returns the head that takes spans now. If the current one is
+// full and too many wait to be cut, it returns a channel to wait for instead.
+// Called with s.in held.
+func (s *Store) currentHead(now int64) (*head, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.head; h != nil {
+		roll := !h.part.covers(now)
+		if !roll && !h.full(&s.o, now) {
+			return h, nil, nil
+		}
+		if h.builder.Len() == 0 && h.seq == 0 { // nothing to cut
+			s.heads = s.heads[:len(s.heads)-1]
+			h.part.pending--
+			s.release(h.part)
+		} else if len(s.heads) > maxWaiting {
+			return nil, s.busy, nil
+		}
+		s.detach(h)
+		if roll {
+			s.current = nil
+		}
+	}
+	h, err := s.newHead(now)
+	return h, nil, err
+}
+
+// newHead makes a head the current one. Called with s.in and s.mu held.
+func (s *Store) newHead(now int64) (*head, error) {
+	p := s.current
+	if p == nil || !p.covers(now) {
+		var err error
+		if p, err = s.create(time.Unix(0, now)); err != nil {
+			if isFull(err) {
+				err = fmt.Errorf("%w (%w)", ErrFull, err)
+			}
+			return nil, err
+		}
+		s.current = p
+		s.wakeCutter() // to seal the one before
+	}
+	if _, err := s.acquire(p); err != nil {
+		return nil, err
+	}
+	p.gen++
+	p.pending++
+	h := &head{gen: p.gen, part: p, born: now, seen: newSeen()}
+	s.head = h
+	s.heads = append(s.heads, h)
+	return h, nil
+}
+
+// covers reports whether the time is in the partition's span of time.
+func (p *partition) covers(now int64) bool {
+	return now >= p.start.UnixNano() && now < p.end.UnixNano()
+}
+
+// writable returns nil if a write may be tried.
+func (s *Store) writable() error {
+	if s.closed.Load() || s.readOnly || s.failing() {
+		return s.refusal()
+	}
+	if s.waits.full() || s.room.low(s) {
+		s.counters.full.Add(1)
+		return ErrFull
+	}
+	return nil
+}
+
+// refusal is why nothing can be written any more.
+func (s *Store) refusal() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return fmt.Errorf("%w: the directory %s cannot be written; check its permissions and mount options, then restart", ErrReadOnly, s.o.Dir)
+}
+
+// now is the time by the store's clock.
+func (s *Store) now() int64 { return s.o.Clock().UnixNano() }
+
+// roomGauge watches the free bytes of the disk, asking the system not more
+// than four times a second.
+type roomGauge struct {
+	asked atomic.Int64 // by the process's own clock
+	below atomic.Bool
+}
+
+var started = time.Now()
+
+func (g *roomGauge) low(s *Store) bool {
+	if s.o.Reserve < 0 {
+		return false
+	}
+	now := int64(time.Since(started)) + 1
+	last := g.asked.Load()
+	if last != 0 && now-last < int64(250*time.Millisecond) || !g.asked.CompareAndSwap(last, now) {
+		return g.below.Load()
+	}
+	u, err := s.o.FS.GetDiskUsage(s.o.Dir)
+	if err != nil {
+		return false // not known on this file system: the guard waits when it is full
+	}
+	reserve := uint64(s.o.Reserve)
+	if reserve == 0 {
+		reserve = min(u.TotalBytes/20, 128<<20)
+	}
+	low := u.AvailBytes < reserve
+	g.below.Store(low)
+	return low
+}
