@@ -29,7 +29,8 @@ type command struct {
 }
 
 func commands() []*command {
-	return []*command{goCommand, diffCommand, explainCommand, watchCommand, doctorCommand, versionCommand, helpCommand()}
+	return []*command{goCommand, diffCommand, explainCommand, watchCommand, searchCommand, traceCommand, servicesCommand, doctorCommand,
+		versionCommand, helpCommand()}
 }
 
 // Main runs weft with the arguments after its name and returns its exit code:
