@@ -128,6 +128,7 @@ type attributes struct {
 type attribute struct {
 	key string
 	typ span.Type
+	raw lazy[*rawColumn] // without the strings made: enough for some rows
 	col lazy[*Column]
 }
 

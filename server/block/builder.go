@@ -67,8 +67,8 @@ type sparse struct {
 
 func (c *sparse) add(row int, v uint32) {
 	if v != 0 {
-		c.rows = append(c.rows, uint32(row))
-		c.vals = append(c.vals, v)
+		c.rows = push(c.rows, uint32(row))
+		c.vals = push(c.vals, v)
 	}
 }
 
@@ -91,7 +91,7 @@ type texts struct {
 
 func (t *texts) add(a *arena, s string) uint32 {
 	id := t.dict.intern(a, s)
-	t.ids = append(t.ids, id)
+	t.ids = push(t.ids, id)
 	return id
 }
 
@@ -137,10 +137,10 @@ func (t *attrTable) add(a *arena, ident []uint32, name uint32, attrs []span.Attr
 	row := t.n
 	t.n++
 	for int(name) >= len(t.guess) {
-		t.guess = append(t.guess, 0)
+		t.guess = push(t.guess, 0)
 	}
 	if g := t.guess[name]; g > 0 && t.fits(t.shapes[g-1], attrs) {
-		t.rows = append(t.rows, g-1)
+		t.rows = push(t.rows, g-1)
 		for i, c := range t.shapes[g-1] {
 			t.cols[c].add(a, ident, row, &attrs[i].Value)
 		}
@@ -149,7 +149,7 @@ func (t *attrTable) add(a *arena, ident []uint32, name uint32, attrs []span.Attr
 	t.shape = t.shape[:0]
 	for i := range attrs {
 		c := t.column(a, &attrs[i])
-		t.shape = append(t.shape, c)
+		t.shape = push(t.shape, c)
 		t.cols[c].add(a, ident, row, &attrs[i].Value)
 	}
 	t.scratch = t.scratch[:0]
@@ -163,10 +163,10 @@ func (t *attrTable) add(a *arena, ident []uint32, name uint32, attrs []span.Attr
 		}
 		id = uint32(len(t.shapes))
 		t.shapeIDs[string(t.scratch)] = id
-		t.shapes = append(t.shapes, slices.Clone(t.shape))
+		t.shapes = push(t.shapes, slices.Clone(t.shape))
 	}
 	t.guess[name] = id + 1
-	t.rows = append(t.rows, id)
+	t.rows = push(t.rows, id)
 }
 
 func (t *attrTable) fits(shape []uint32, attrs []span.Attr) bool {
@@ -190,22 +190,22 @@ func (t *attrTable) column(a *arena, at *span.Attr) uint32 {
 		k := attrKey{a.copy(at.Key), at.Value.Type}
 		c = uint32(len(t.cols))
 		t.byKey[k] = c
-		t.cols = append(t.cols, &attrColumn{attrKey: k})
+		t.cols = push(t.cols, &attrColumn{attrKey: k})
 	}
 	return c
 }
 
 func (c *attrColumn) add(a *arena, ident []uint32, row int, v *span.Value) {
 	if c.rows != nil {
-		c.rows = append(c.rows, uint32(row))
+		c.rows = push(c.rows, uint32(row))
 	} else if c.n != row { // a row without it, or one that has it twice
 		c.rows = append(slices.Clone(ident[:c.n]), uint32(row))
 	}
 	c.n++
 	if isText(c.typ) {
-		c.ids = append(c.ids, c.dict.intern(a, v.Str))
+		c.ids = push(c.ids, c.dict.intern(a, v.Str))
 	} else if isNum(c.typ) {
-		c.nums = append(c.nums, v.Num)
+		c.nums = push(c.nums, v.Num)
 	}
 }
 
@@ -251,13 +251,13 @@ func (b *Builder) Add(s *span.Span) {
 	b.n++
 	b.meta.add(s.Start, s.Duration, s.Status)
 	b.growIdent(row + 1)
-	b.traces = append(b.traces, s.TraceID)
-	b.ids = append(b.ids, s.ID)
-	b.parents = append(b.parents, s.Parent)
-	b.starts = append(b.starts, s.Start)
-	b.durations = append(b.durations, s.Duration)
-	b.kinds = append(b.kinds, s.Kind)
-	b.statuses = append(b.statuses, s.Status)
+	b.traces = push(b.traces, s.TraceID)
+	b.ids = push(b.ids, s.ID)
+	b.parents = push(b.parents, s.Parent)
+	b.starts = push(b.starts, s.Start)
+	b.durations = push(b.durations, s.Duration)
+	b.kinds = push(b.kinds, s.Kind)
+	b.statuses = push(b.statuses, s.Status)
 	b.nums[numFlags].add(row, s.Flags)
 	b.nums[numDroppedAttrs].add(row, s.DroppedAttrs)
 	b.nums[numDroppedEvents].add(row, s.DroppedEvents)
@@ -265,13 +265,13 @@ func (b *Builder) Add(s *span.Span) {
 	name := b.names.add(&b.arena, s.Name)
 	b.messages.add(&b.arena, s.Message)
 	b.states.add(&b.arena, s.State)
-	b.resourceRows = append(b.resourceRows, b.resource(s.Resource))
-	b.scopeRows = append(b.scopeRows, b.scope(s.Scope))
+	b.resourceRows = push(b.resourceRows, b.resource(s.Resource))
+	b.scopeRows = push(b.scopeRows, b.scope(s.Scope))
 	b.attrs.add(&b.arena, b.ident, name, s.Attrs)
 	for i := range s.Events {
 		e := &s.Events[i]
 		row := len(b.events.times)
-		b.events.times = append(b.events.times, e.Time)
+		b.events.times = push(b.events.times, e.Time)
 		name := b.events.names.add(&b.arena, e.Name)
 		b.events.dropped.add(row, e.Dropped)
 		b.growIdent(row + 1)
@@ -281,8 +281,8 @@ func (b *Builder) Add(s *span.Span) {
 	for i := range s.Links {
 		l := &s.Links[i]
 		row := len(b.links.ids)
-		b.links.traces = append(b.links.traces, l.TraceID)
-		b.links.ids = append(b.links.ids, l.ID)
+		b.links.traces = push(b.links.traces, l.TraceID)
+		b.links.ids = push(b.links.ids, l.ID)
 		b.links.states.add(&b.arena, l.State)
 		b.links.flags.add(row, l.Flags)
 		b.links.dropped.add(row, l.Dropped)
@@ -329,7 +329,7 @@ func (b *Builder) resource(r *span.Resource) uint32 {
 		}
 		id = uint32(len(b.resources))
 		b.resourceIDs[string(b.scratch)] = id
-		b.resources = append(b.resources, &span.Resource{
+		b.resources = push(b.resources, &span.Resource{
 			Service: b.arena.copy(r.Service), Attrs: b.arena.attrs(r.Attrs), Dropped: r.Dropped, SchemaURL: b.arena.copy(r.SchemaURL),
 		})
 	}
@@ -352,7 +352,7 @@ func (b *Builder) scope(s *span.Scope) uint32 {
 		}
 		id = uint32(len(b.scopes))
 		b.scopeIDs[string(b.scratch)] = id
-		b.scopes = append(b.scopes, &span.Scope{
+		b.scopes = push(b.scopes, &span.Scope{
 			Name: b.arena.copy(s.Name), Version: b.arena.copy(s.Version), Attrs: b.arena.attrs(s.Attrs), Dropped: s.Dropped, SchemaURL: b.arena.copy(s.SchemaURL),
 		})
 	}

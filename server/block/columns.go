@@ -2,6 +2,7 @@ package block
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -40,56 +41,58 @@ func (b *Block) reference(kind byte) (reference, error) {
 		c, err := b.ops()
 		return reference{c.rows, len(c.names)}, err
 	}
-	traces, err := b.TraceIDs()
-	if err != nil {
-		return reference{}, err
-	}
-	rows := make([]uint32, len(traces))
-	n := uint32(0)
-	for i := range traces {
-		if i > 0 && traces[i] != traces[i-1] {
-			n++
-		}
-		rows[i] = n
-	}
-	return reference{rows, int(n) + 1}, nil
+	c, err := b.traceRows()
+	return reference{c.rows, len(c.table)}, err
 }
 
-func (b *Block) decodeTraces() (ids []span.TraceID, err error) {
-	err = b.decode(colTrace, func(r *reader) {
-		n := r.countOf(b.meta.Rows)
-		runs := make([]uint64, n)
-		r.ints(runs)
-		left := uint64(b.meta.Rows)
-		for _, k := range runs {
-			if k == 0 || k > left {
-				r.fail("traces of %d rows and more", k)
+// traceColumn says which traces there are, which follow one another, and the
+// trace of each row.
+type traceColumn struct {
+	table []span.TraceID
+	rows  []uint32
+}
+
+func (b *Block) traceRows() (traceColumn, error) {
+	return b.src.traces.get(func() (c traceColumn, err error) {
+		err = b.decode(colTrace, func(r *reader) {
+			n := r.countOf(b.meta.Rows)
+			c.rows = make([]uint32, b.meta.Rows)
+			at := 0
+			for i, k := range r.integers(n) {
+				if k == 0 || k > uint64(len(c.rows)-at) {
+					r.fail("a trace of %d rows", k)
+					return
+				}
+				for range k {
+					c.rows[at] = uint32(i)
+					at++
+				}
+			}
+			if at != len(c.rows) {
+				r.fail("%d rows of no trace", len(c.rows)-at)
 				return
 			}
-			left -= k
-		}
-		if left != 0 {
-			r.fail("%d rows of no trace", left)
-			return
-		}
-		table := make([]span.TraceID, n)
-		for half := range 2 {
-			for i, v := range r.integers(n) {
-				binary.BigEndian.PutUint64(table[i][8*half:], v)
+			c.table = make([]span.TraceID, n)
+			for half := range 2 {
+				for i, v := range r.integers(n) {
+					binary.BigEndian.PutUint64(c.table[i][8*half:], v)
+				}
 			}
-		}
-		ids = make([]span.TraceID, 0, b.meta.Rows)
-		for i, k := range runs {
-			if i > 0 && table[i] == table[i-1] {
-				r.fail("the same trace twice")
-				return
-			}
-			for range k {
-				ids = append(ids, table[i])
-			}
-		}
+		})
+		return c, err
 	})
-	return ids, err
+}
+
+func (b *Block) decodeTraces() ([]span.TraceID, error) {
+	c, err := b.traceRows()
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]span.TraceID, len(c.rows))
+	for i, k := range c.rows {
+		ids[i] = c.table[k]
+	}
+	return ids, nil
 }
 
 func (r *reader) spanIDs(n int) []span.ID {
@@ -147,33 +150,26 @@ func (b *Block) decodeParents() ([]span.ID, error) {
 }
 
 func (b *Block) decodeStarts() ([]int64, error) {
-	traces, err := b.TraceIDs()
+	c, err := b.traceRows()
 	if err != nil {
 		return nil, err
 	}
-	starts := make([]int64, len(traces))
+	starts := make([]int64, len(c.rows))
 	err = b.decode(colStart, func(r *reader) {
-		n := 0
-		for i := range traces {
-			if i == 0 || traces[i] != traces[i-1] {
-				n++
-			}
-		}
-		firsts := make([]uint64, n)
-		r.ints(firsts)
-		rest := r.integers(len(traces) - n)
+		firsts := make([]int64, len(c.table))
+		readInts(r, firsts)
+		rest := r.integers(len(starts) - len(firsts))
 		if r.err != nil {
 			return
 		}
-		first, now, k, m := b.meta.MinStart, int64(0), 0, 0
-		for i := range traces {
-			if i == 0 || traces[i] != traces[i-1] {
-				first += int64(firsts[k])
-				k++
+		first, now, trace := b.meta.MinStart, int64(0), -1
+		for i, t := range c.rows {
+			if int(t) != trace {
+				trace = int(t)
+				first += firsts[trace]
 				now = first
 			} else {
-				now += int64(rest[m])
-				m++
+				now += int64(rest[i-trace-1])
 			}
 			starts[i] = now
 		}
@@ -181,21 +177,16 @@ func (b *Block) decodeStarts() ([]int64, error) {
 	return starts, err
 }
 
-func (b *Block) decodeDurations() (durations []int64, err error) {
-	err = b.decode(colDuration, func(r *reader) {
-		durations = make([]int64, b.meta.Rows)
-		for i, v := range r.integers(len(durations)) {
-			durations[i] = int64(v)
-		}
-	})
+func (b *Block) decodeDurations() ([]int64, error) {
+	durations := make([]int64, b.meta.Rows)
+	err := b.decode(colDuration, func(r *reader) { readInts(r, durations) })
 	return durations, err
 }
 
 // small reads a column of values of a byte.
 func small[T ~uint8](b *Block, id byte) (out []T, err error) {
 	err = b.decode(id, func(r *reader) {
-		v := make([]uint64, b.meta.Rows)
-		r.values(b, v, nil, 256)
+		v := r.rowIDs(b, b.meta.Rows, nil, 256)
 		out = make([]T, len(v))
 		for i, x := range v {
 			out[i] = T(x)
@@ -213,7 +204,7 @@ func (b *Block) decodeNames() (s Strings, err error) {
 		return Strings{}, err
 	}
 	err = b.decode(colName, func(r *reader) {
-		s.Dict = r.list(r.countOf(b.meta.Rows))
+		s.Dict = r.list(r.countOf(b.meta.Rows)).strings()
 		s.IDs = ops.expand(r, ops.names, len(s.Dict))
 	})
 	return s, err
@@ -234,13 +225,15 @@ func (c *opColumn) expand(r *reader, byOp []uint32, dict int) []uint32 {
 	return ids
 }
 
+var noText = []string{""}
+
 // strings reads a column of strings that may be left out.
 func (b *Block) strings(id byte, rows int, ref *Block) (s Strings, err error) {
 	if has, err := b.has(id); err != nil || !has {
-		return Strings{IDs: make([]uint32, rows), Dict: []string{""}}, err
+		return Strings{IDs: zeros(rows), Dict: noText}, err
 	}
 	err = b.decode(id, func(r *reader) {
-		s.Dict = r.list(r.countOf(rows))
+		s.Dict = r.list(r.countOf(rows)).strings()
 		s.IDs = r.rowIDs(ref, rows, nil, len(s.Dict))
 	})
 	return s, err
@@ -255,7 +248,7 @@ func (r *reader) blobs(most int) []string {
 	if n == 0 {
 		return nil
 	}
-	return r.plain(n)
+	return r.plain(n).strings()
 }
 
 func (b *Block) decodeResources() (c resourceColumn, err error) {
@@ -265,7 +258,7 @@ func (b *Block) decodeResources() (c resourceColumn, err error) {
 	}
 	err = b.decode(colResource, func(r *reader) {
 		for _, s := range r.blobs(b.meta.Rows) {
-			e := &reader{b: []byte(s)}
+			e := &reader{b: unsafe.Slice(unsafe.StringData(s), len(s))} // reads only
 			c.table = append(c.table, e.resource())
 			if e.err != nil || len(e.b) > 0 {
 				r.fail("resource %d: %w", len(c.table)-1, e.err)
@@ -280,7 +273,7 @@ func (b *Block) decodeResources() (c resourceColumn, err error) {
 func (b *Block) decodeScopes() (c scopeColumn, err error) {
 	err = b.decode(colScope, func(r *reader) {
 		for _, s := range r.blobs(b.meta.Rows) {
-			e := &reader{b: []byte(s)}
+			e := &reader{b: unsafe.Slice(unsafe.StringData(s), len(s))} // reads only
 			c.table = append(c.table, e.scope())
 			if e.err != nil || len(e.b) > 0 {
 				r.fail("scope %d: %w", len(c.table)-1, e.err)
@@ -302,14 +295,10 @@ func (b *Block) numbers(id byte, rows int, ref *Block) (c sparse, err error) {
 		return sparse{}, err
 	}
 	err = b.decode(id, func(r *reader) {
-		v := make([]uint64, rows)
-		r.values(ref, v, nil, -1)
+		v := make([]uint32, rows)
+		readValues(r, ref, v, nil, -1)
 		for i, x := range v {
-			if x > 1<<32-1 {
-				r.fail("a number of more than 32 bits, %d", x)
-				return
-			}
-			c.add(i, uint32(x))
+			c.add(i, x)
 		}
 	})
 	return c, err
@@ -359,11 +348,11 @@ func (b *Block) shapes(a *attributes) ([]uint32, error) {
 		id := [...]byte{colShape, colEventShape, colLinkShape}[a.set]
 		if has, err := b.has(id); err != nil || !has {
 			a.shapes = [][]uint32{nil}
-			return make([]uint32, n), err
+			return zeros(n), err
 		}
 		err = b.decode(id, func(r *reader) {
 			lens := make([]uint64, r.countOf(n))
-			r.ints(lens)
+			readInts(r, lens)
 			total := uint64(0)
 			most := b.most()
 			for _, l := range lens {
@@ -373,7 +362,7 @@ func (b *Block) shapes(a *attributes) ([]uint32, error) {
 				}
 			}
 			cols := make([]uint64, total)
-			r.ints(cols)
+			readInts(r, cols)
 			flat := make([]uint32, total)
 			for i, c := range cols {
 				if c >= uint64(len(a.cols)) {
@@ -395,15 +384,29 @@ func (b *Block) shapes(a *attributes) ([]uint32, error) {
 	})
 }
 
-// column returns column i of a set of attributes.
-func (b *Block) column(a *attributes, i int) (*Column, error) {
-	return a.cols[i].col.get(func() (*Column, error) {
+// rawColumn is a column of attributes whose strings are not made yet.
+type rawColumn struct {
+	Column
+	list *list // instead of Dict
+}
+
+// value is Column.Value.
+func (c *rawColumn) value(i int) span.Value {
+	if c.list != nil {
+		return span.Value{Type: c.Type, Str: c.list.at(int(c.IDs[i]))}
+	}
+	return c.Column.Value(i)
+}
+
+// raw returns column i of a set of attributes.
+func (b *Block) raw(a *attributes, i int) (*rawColumn, error) {
+	return a.cols[i].raw.get(func() (*rawColumn, error) {
 		n, err := b.length(a)
 		if err != nil {
 			return nil, err
 		}
 		s := &b.src.sets[a.set][i]
-		c := &Column{Key: s.key, Type: s.typ}
+		c := &rawColumn{Column: Column{Key: s.key, Type: s.typ}}
 		err = s.read(func(r *reader) {
 			if r.byte() != 1 {
 				if c.Rows, r.err = b.rowsOf(a, uint32(i)); r.err != nil {
@@ -417,11 +420,11 @@ func (b *Block) column(a *attributes, i int) (*Column, error) {
 			}
 			switch {
 			case isText(c.Type):
-				c.Dict = r.list(r.countOf(n))
-				c.IDs = r.rowIDs(ref, n, c.Rows, len(c.Dict))
+				c.list = r.list(r.countOf(n))
+				c.IDs = r.rowIDs(ref, n, c.Rows, c.list.len())
 			case isNum(c.Type):
 				c.Nums = make([]uint64, n)
-				r.values(ref, c.Nums, c.Rows, -1)
+				readValues(r, ref, c.Nums, c.Rows, -1)
 			}
 		})
 		if err != nil {
@@ -429,6 +432,34 @@ func (b *Block) column(a *attributes, i int) (*Column, error) {
 		}
 		return c, nil
 	})
+}
+
+// column returns column i of a set of attributes.
+func (b *Block) column(a *attributes, i int) (*Column, error) {
+	return a.cols[i].col.get(func() (*Column, error) {
+		r, err := b.raw(a, i)
+		if err != nil {
+			return nil, err
+		}
+		c := r.Column
+		if r.list != nil {
+			c.Dict = r.list.strings()
+		}
+		return &c, nil
+	})
+}
+
+// anyColumn returns column i of a set of attributes, with its strings made if
+// they are already, or if many is set.
+func (b *Block) anyColumn(a *attributes, i int, many bool) (*rawColumn, error) {
+	if many || a.cols[i].col.done.Load() {
+		c, err := b.column(a, i)
+		if err != nil {
+			return nil, err
+		}
+		return &rawColumn{Column: *c}, nil
+	}
+	return b.raw(a, i)
 }
 
 // rowsOf returns the rows whose shape has a column, as often as it has it.
@@ -466,7 +497,7 @@ func (b *Block) ends(id byte) (ends []uint32, err error) {
 	}
 	err = b.decode(id, func(r *reader) {
 		v := make([]uint64, b.meta.Rows)
-		r.values(b, v, nil, -1)
+		readValues(r, b, v, nil, -1)
 		ends = make([]uint32, len(v))
 		most := b.most()
 		n := uint64(0)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/zstd"
@@ -28,8 +30,9 @@ type source struct {
 	cols []stored // the columns that are there once, by number
 	data []byte
 	sets [3][]stored // attribute columns of spans, events, links
-	ops  lazy[opColumn]
-	shps [3]lazy[struct{}]
+
+	ops    lazy[opColumn]
+	traces lazy[traceColumn]
 }
 
 // stored is a column in the data.
@@ -144,6 +147,11 @@ func (s *source) directory(dir, data []byte) error {
 			s.cols[c.id] = c
 		}
 	}
+	for _, c := range data {
+		if c != 0 {
+			return corrupt("bytes after the last column that are not 0")
+		}
+	}
 	return nil
 }
 
@@ -197,13 +205,13 @@ type reader struct {
 	b        []byte
 	err      error
 	huff     *huff0.Scratch
-	buf      []byte
-	unpacked []byte
+	bufs     [8][]byte // by plane
+	unpacked [8][]byte
 	nums     []uint64
-	pooled   bool
+	of       []uint32
 }
 
-var readers = sync.Pool{New: func() any { return &reader{pooled: true} }}
+var readers = sync.Pool{New: func() any { return new(reader) }}
 
 func newReader(b []byte) *reader {
 	r := readers.Get().(*reader)
@@ -216,7 +224,11 @@ const readerMost = 1 << 20
 
 func (r *reader) free() {
 	r.b = nil
-	if cap(r.buf)+cap(r.unpacked)+8*cap(r.nums) <= readerMost {
+	size := 8*cap(r.nums) + 4*cap(r.of)
+	for p := range r.bufs {
+		size += cap(r.bufs[p]) + cap(r.unpacked[p])
+	}
+	if size <= readerMost {
 		readers.Put(r)
 	}
 }
@@ -309,13 +321,16 @@ func (r *reader) countOf(most int) int {
 	return int(n)
 }
 
+// text reads a string, which shares the memory that is read: only for what is
+// never written again.
 func (r *reader) text() string {
 	n := r.uvarint()
 	if n > uint64(len(r.b)) {
 		r.fail("a string of %d bytes, %d are left", n, len(r.b))
 		return ""
 	}
-	return string(r.next(int(n)))
+	v := r.next(int(n))
+	return unsafe.String(unsafe.SliceData(v), len(v))
 }
 
 func (r *reader) typ() span.Type {
@@ -327,16 +342,16 @@ func (r *reader) typ() span.Type {
 	return t
 }
 
-// scratch returns n bytes that are valid until the next call.
-func (r *reader) scratch(n int) []byte {
-	r.buf = slices.Grow(r.buf[:0], n)[:n]
-	return r.buf
+// scratch returns n bytes for plane p.
+func (r *reader) scratch(p, n int) []byte {
+	r.bufs[p] = slices.Grow(r.bufs[p][:0], n)[:n]
+	return r.bufs[p]
 }
 
 // integers returns n integers that are valid until the next call.
 func (r *reader) integers(n int) []uint64 {
 	r.nums = slices.Grow(r.nums[:0], n)[:n]
-	r.ints(r.nums)
+	readInts(r, r.nums)
 	if r.err != nil {
 		clear(r.nums)
 	}
@@ -363,7 +378,7 @@ func (r *reader) unzstd(dst, frame []byte, size int) []byte {
 	dst = slices.Grow(dst, size)
 	out, err := zstdDecoder().DecodeAll(frame, dst[:len(dst):len(dst)+size]) // never more than the capacity
 	if err != nil || len(out)-len(dst) != size {
-		r.fail("a frame of %d bytes gave %d: %w", size, len(out)-len(dst), err)
+		r.fail("a frame of %d bytes gave %d: %v", size, len(out)-len(dst), err)
 		return nil
 	}
 	return out
@@ -387,52 +402,50 @@ func (r *reader) blob() []byte {
 	return r.unzstd(nil, r.next(int(r.uvarint32())), int(n))
 }
 
-// values reads a column of n values into dst, of which value i is that of
-// rows[i]. If dict is not negative, they are ids below it.
-func (r *reader) values(b *Block, dst []uint64, rows []uint32, dict int) {
+// readValues reads a column of values into dst, of which value i is that of
+// rows[i]. If dict is not negative, they are ids below it. b is nil for what
+// is not of a block's rows.
+func readValues[T integer](r *reader, b *Block, dst []T, rows []uint32, dict int) {
 	tag := r.byte()
-	var ref reference
-	switch tag &^ valuesFresh {
+	seq := dst
+	switch kind := tag &^ valuesFresh; kind {
 	case valuesRows:
-		r.ints(dst)
 	case valuesOp, valuesTrace:
 		if b == nil {
 			r.fail("values by op or trace where there is none")
 			return
 		}
-		var err error
-		if ref, err = b.reference(tag &^ valuesFresh); err != nil {
+		ref, err := b.reference(kind)
+		if err != nil {
 			r.err = err
 			return
 		}
-	default:
-		r.fail("values stored in an unknown way, %d", tag)
-	}
-	if r.err != nil {
-		return
-	}
-	seq := dst
-	var at []uint32 // value of dst -> of seq
-	if ref.rows != nil {
-		at = make([]uint32, len(dst))
-		of := make([]uint32, ref.n) // +1
+		// dst gets indexes into seq first, plus 1 in r.of
+		r.of = slices.Grow(r.of[:0], ref.n)[:ref.n]
+		clear(r.of)
 		n := uint32(0)
-		for i := range at {
+		for i := range dst {
 			row := uint32(i)
 			if rows != nil {
 				row = rows[i]
 			}
 			k := ref.rows[row]
-			if of[k] == 0 {
+			if r.of[k] == 0 {
 				n++
-				of[k] = n
+				r.of[k] = n
 			}
-			at[i] = of[k] - 1
+			dst[i] = T(r.of[k] - 1)
 		}
-		seq = r.integers(int(n))
+		seq = make([]T, n)
+	default:
+		r.fail("values stored in an unknown way, %d", tag)
+	}
+	readInts(r, seq)
+	if r.err != nil {
+		return
 	}
 	if tag&valuesFresh != 0 {
-		next := uint64(0)
+		next := T(0)
 		for i, d := range seq {
 			if d > next {
 				r.fail("an id %d before the first", d-next)
@@ -445,30 +458,44 @@ func (r *reader) values(b *Block, dst []uint64, rows []uint32, dict int) {
 		}
 	}
 	if dict >= 0 {
+		most := T(0)
 		for _, id := range seq {
-			if id >= uint64(dict) {
-				r.fail("an id of %d where %d are known", id, dict)
-				return
-			}
+			most = max(most, id)
+		}
+		if len(seq) > 0 && uint64(most) >= uint64(dict) {
+			r.fail("an id of %d where %d are known", most, dict)
+			return
 		}
 	}
-	for i, k := range at {
-		dst[i] = seq[k]
+	if tag&^valuesFresh != valuesRows {
+		for i, k := range dst {
+			dst[i] = seq[k]
+		}
 	}
 }
 
-// rowIDs reads a column of ids.
+// rowIDs reads a column of n ids.
 func (r *reader) rowIDs(b *Block, n int, rows []uint32, dict int) []uint32 {
-	v := make([]uint64, n)
-	r.values(b, v, rows, dict)
-	ids := make([]uint32, n)
-	if r.err == nil {
-		for i, x := range v {
-			ids[i] = uint32(x)
-		}
+	if len(r.b) >= 3 && r.b[0] == valuesRows && r.b[1] == intsConst && r.b[2] == 0 && (n == 0 || dict > 0) && n > 0 {
+		r.b = r.b[3:]
+		return zeros(n)
 	}
+	ids := make([]uint32, n)
+	readValues(r, b, ids, rows, dict)
 	return ids
 }
 
 // ids reads n ids that are not of rows.
 func (r *reader) ids(n, dict int) []uint32 { return r.rowIDs(nil, n, nil, dict) }
+
+var zeroRows atomic.Pointer[[]uint32]
+
+// zeros returns n zeros, which are shared.
+func zeros(n int) []uint32 {
+	if z := zeroRows.Load(); z != nil && len(*z) >= n {
+		return (*z)[:n:n]
+	}
+	z := make([]uint32, n)
+	zeroRows.Store(&z)
+	return z
+}

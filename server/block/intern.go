@@ -43,6 +43,21 @@ func (a *arena) attrs(attrs []span.Attr) []span.Attr {
 	return c
 }
 
+// push is append, but always doubles: append's smaller steps would copy a
+// column of a head some five times over.
+func push[T any](s []T, v T) []T {
+	if len(s) == cap(s) {
+		s = double(s)
+	}
+	return append(s, v)
+}
+
+func double[T any](s []T) []T {
+	t := make([]T, len(s), max(16, 2*len(s)))
+	copy(t, s)
+	return t
+}
+
 // interner numbers distinct strings in the order in which they come. The
 // zero value is empty. The list only grows, so a copy of its header stays
 // valid.
@@ -75,8 +90,8 @@ func (t *interner) intern(a *arena, s string) uint32 {
 		mask = uint32(len(t.slots) - 1)
 	}
 	id := uint32(len(t.list))
-	t.list = append(t.list, a.copy(s))
-	t.hashes = append(t.hashes, h)
+	t.list = push(t.list, a.copy(s))
+	t.hashes = push(t.hashes, h)
 	a.size += 16 + 4 + 8 // string header, hash, slots
 	i := h & mask
 	for t.slots[i] != 0 {

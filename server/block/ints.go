@@ -211,59 +211,64 @@ func pack(v []byte, width int) []byte {
 	return v[:n]
 }
 
-// ints reads a sequence of len(dst) integers.
-func (r *reader) ints(dst []uint64) {
+// integer is what sequences are decoded to.
+type integer interface{ uint32 | uint64 | int64 }
+
+// readInts reads a sequence of len(dst) integers.
+func readInts[T integer](r *reader, dst []T) {
 	if len(dst) == 0 {
 		return
 	}
+	wide := bits.Len64(uint64(^T(0))) // int64 counts as 64
 	switch m := r.byte(); m {
 	case intsConst:
 		v := r.uvarint()
+		if bits.Len64(v) > wide {
+			r.fail("an integer of more than %d bits, %d", wide, v)
+		}
 		for i := range dst {
-			dst[i] = v
+			dst[i] = T(v)
 		}
 	case intsPlanes:
-		lo, div, planes := r.uvarint(), r.uvarint(), int(r.byte())
-		if planes > 8 {
-			r.fail("%d byte planes; at most 8", planes)
+		lo, div, planes := T(r.uvarint()), T(r.uvarint()), int(r.byte())
+		if planes > wide/8 {
+			r.fail("%d byte planes; at most %d", planes, wide/8)
 			return
 		}
-		clear(dst)
+		var v [8][]byte
 		for p := range planes {
-			plane := r.plane(len(dst))
-			if r.err != nil {
+			if v[p] = r.plane(p, len(dst)); r.err != nil {
 				return
 			}
-			if p == 0 {
-				for i, c := range plane {
-					dst[i] = uint64(c)
-				}
-				continue
-			}
-			shift := 8 * p
-			for i, c := range plane {
-				dst[i] |= uint64(c) << shift
-			}
 		}
+		join(dst, v[:planes])
 		if div != 1 {
 			for i := range dst {
-				dst[i] *= div
+				dst[i] = dst[i]*div + lo
 			}
-		}
-		if lo != 0 {
+		} else if lo != 0 {
 			for i := range dst {
 				dst[i] += lo
 			}
 		}
 	case intsTable:
 		n := int(r.byte()) + 1
-		var table [tableMax]uint64
+		var table [tableMax]T
 		prev := uint64(0)
 		for i := range n {
 			prev += r.uvarint()
-			table[i] = prev
+			table[i] = T(prev)
 		}
-		for i, c := range r.plane(len(dst)) {
+		if bits.Len64(prev) > wide {
+			r.fail("an integer of more than %d bits, %d", wide, prev)
+			return
+		}
+		plane := r.plane(0, len(dst))
+		if r.err != nil {
+			return
+		}
+		plane = plane[:len(dst)]
+		for i, c := range plane {
 			dst[i] = table[c]
 		}
 	default:
@@ -271,8 +276,42 @@ func (r *reader) ints(dst []uint64) {
 	}
 }
 
-// plane reads a plane of n bytes. It is valid until the next call.
-func (r *reader) plane(n int) []byte {
+// join puts integers together from their bytes, the lowest first.
+func join[T integer](dst []T, v [][]byte) {
+	n := len(dst)
+	switch len(v) {
+	case 0:
+		clear(dst)
+	case 1:
+		for i, c := range v[0][:n] {
+			dst[i] = T(c)
+		}
+	case 2:
+		a, b := v[0][:n], v[1][:n]
+		for i := range dst {
+			dst[i] = T(a[i]) | T(b[i])<<8
+		}
+	case 3:
+		a, b, c := v[0][:n], v[1][:n], v[2][:n]
+		for i := range dst {
+			dst[i] = T(a[i]) | T(b[i])<<8 | T(c[i])<<16
+		}
+	default:
+		a, b, c, d := v[0][:n], v[1][:n], v[2][:n], v[3][:n]
+		for i := range dst {
+			dst[i] = T(a[i]) | T(b[i])<<8 | T(c[i])<<16 | T(d[i])<<24
+		}
+		for p := 4; p < len(v); p++ {
+			shift := 8 * p
+			for i, c := range v[p][:n] {
+				dst[i] |= T(c) << shift
+			}
+		}
+	}
+}
+
+// plane reads plane p, of n bytes. It is valid until plane p is read again.
+func (r *reader) plane(p, n int) []byte {
 	tag := r.byte()
 	width := int(tag >> 4)
 	if width != 1 && width != 2 && width != 4 && width != 8 {
@@ -280,12 +319,13 @@ func (r *reader) plane(n int) []byte {
 		return nil
 	}
 	packed := (n*width + 7) / 8
-	out := r.scratch(packed)
+	var out []byte
 	switch tag & 15 {
 	case planeRaw:
 		out = r.next(packed)
 	case planeSame:
 		c := r.byte()
+		out = r.scratch(p, packed)
 		for i := range out {
 			out[i] = c
 		}
@@ -294,6 +334,11 @@ func (r *reader) plane(n int) []byte {
 		if r.err != nil {
 			return nil
 		}
+		if packed > huff0.BlockSizeMax {
+			r.fail("a Huffman code of %d bytes", packed)
+			return nil
+		}
+		out = r.scratch(p, packed)
 		s, in, err := huff0.ReadTable(in, r.huff)
 		r.huff = s
 		if err != nil {
@@ -306,11 +351,13 @@ func (r *reader) plane(n int) []byte {
 			out, err = s.Decoder().Decompress4X(out[:packed:packed], in)
 		}
 		if err != nil || len(out) != packed {
-			r.fail("a Huffman code of %d bytes gave %d: %w", packed, len(out), err)
+			r.fail("a Huffman code of %d bytes gave %d: %v", packed, len(out), err)
 			return nil
 		}
 	case planeZstd:
-		out = r.unzstd(out[:0], r.next(int(r.uvarint32())), packed)
+		if out = r.unzstd(r.bufs[p][:0], r.next(int(r.uvarint32())), packed); r.err == nil {
+			r.bufs[p] = out
+		}
 	default:
 		r.fail("a plane stored in an unknown way, %d", tag&15)
 	}
@@ -318,21 +365,47 @@ func (r *reader) plane(n int) []byte {
 		return nil
 	}
 	if width < 8 {
-		out = r.unpack(out, n, width)
+		out = r.unpack(p, out, n, width)
 	}
 	return out
 }
 
-func (r *reader) unpack(packed []byte, n, width int) []byte {
-	out := slices.Grow(r.unpacked[:0], n)[:n]
-	r.unpacked = out
-	mask := byte(1<<width - 1)
-	per := 8 / width
-	for i, b := range packed {
-		for k := i * per; k < min(i*per+per, n); k++ {
-			out[k] = b & mask
-			b >>= width
+// spread1, spread2 and spread4 are the values that are packed in a byte, one per byte.
+var spread1, spread2, spread4 [256]uint64
+
+func init() {
+	for b := range uint64(256) {
+		for k := range 8 {
+			spread1[b] |= b >> k & 1 << (8 * k)
+		}
+		for k := range 4 {
+			spread2[b] |= b >> (2 * k) & 3 << (8 * k)
+		}
+		spread4[b] = b&15 | b>>4<<8
+	}
+}
+
+// unpack is the inverse of pack.
+func (r *reader) unpack(p int, packed []byte, n, width int) []byte {
+	out := slices.Grow(r.unpacked[p][:0], n+8)[:n+8] // room for all that the last byte holds
+	r.unpacked[p] = out
+	le, o := binary.LittleEndian, out
+	switch width {
+	case 1:
+		for _, b := range packed {
+			le.PutUint64(o, spread1[b])
+			o = o[8:]
+		}
+	case 2:
+		for _, b := range packed {
+			le.PutUint32(o, uint32(spread2[b]))
+			o = o[4:]
+		}
+	case 4:
+		for _, b := range packed {
+			le.PutUint16(o, uint16(spread4[b]))
+			o = o[2:]
 		}
 	}
-	return out
+	return out[:n]
 }

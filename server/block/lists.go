@@ -97,10 +97,94 @@ func (e *encoder) patterns(list []string) bool {
 	return true
 }
 
+// list is a list of strings as it is stored, of which each can be had without
+// the others.
+type list struct {
+	text string
+	ends []uint32 // where the strings, or the patterns, end in text
+
+	// of patterns only
+	ids   []uint32                 // pattern of each string
+	marks []int                    // numbers of each pattern
+	nums  [patternNumbers][]uint64 // the first numbers, the second ones, …
+	skip  [patternNumbers][]uint32 // by string: its first number in nums[0], …; nil: that of the same index
+}
+
+func (l *list) len() int {
+	if l.ids != nil {
+		return len(l.ids)
+	}
+	return len(l.ends)
+}
+
+func (l *list) piece(i int) string {
+	from := uint32(0)
+	if i > 0 {
+		from = l.ends[i-1]
+	}
+	return l.text[from:l.ends[i]]
+}
+
+// at returns a string.
+func (l *list) at(i int) string {
+	if l.ids == nil {
+		return l.piece(i)
+	}
+	if l.marks[l.ids[i]] == 0 {
+		return l.piece(int(l.ids[i]))
+	}
+	b := l.appendTo(make([]byte, 0, 64), i)
+	return string(b)
+}
+
+func (l *list) appendTo(b []byte, i int) []byte {
+	p := l.piece(int(l.ids[i]))
+	for k := range l.marks[l.ids[i]] {
+		m := strings.IndexByte(p, patternMark)
+		b = append(b, p[:m]...)
+		j := i
+		if l.skip[k] != nil {
+			j = int(l.skip[k][i])
+		}
+		b = appendUint(b, l.nums[k][j])
+		p = p[m+1:]
+	}
+	return append(b, p...)
+}
+
+// strings returns all of them.
+func (l *list) strings() []string {
+	out := make([]string, l.len())
+	if l.ids == nil {
+		from := uint32(0)
+		for i, end := range l.ends {
+			out[i] = l.text[from:end]
+			from = end
+		}
+		return out
+	}
+	size := 0
+	for _, id := range l.ids {
+		size += len(l.piece(int(id))) - l.marks[id]
+	}
+	for k := range l.nums {
+		for _, v := range l.nums[k] {
+			size += digits(v)
+		}
+	}
+	buf := make([]byte, 0, size)
+	for i := range out {
+		from := len(buf)
+		buf = l.appendTo(buf, i)
+		out[i] = unsafe.String(unsafe.SliceData(buf[from:]), len(buf)-from) // buf has room for all: it does not move
+	}
+	return out
+}
+
 // list reads a list of n strings.
-func (r *reader) list(n int) []string {
+func (r *reader) list(n int) *list {
 	if n == 0 || r.err != nil {
-		return nil
+		return &list{}
 	}
 	switch m := r.byte(); m {
 	case listPlain:
@@ -109,105 +193,107 @@ func (r *reader) list(n int) []string {
 		return r.patterns(n)
 	default:
 		r.fail("strings stored in an unknown way, %d", m)
-		return nil
+		return &list{}
 	}
 }
 
-func (r *reader) plain(n int) []string {
-	lens := make([]uint64, n)
-	r.ints(lens)
+func (r *reader) plain(n int) *list {
+	lens := r.integers(n)
+	l := &list{ends: make([]uint32, n)}
+	total := uint64(0)
+	for i, k := range lens {
+		if total += k; k > 1<<31-1 || total > 1<<31-1 {
+			r.fail("strings of %d bytes and more", total)
+			return &list{}
+		}
+		l.ends[i] = uint32(total)
+	}
 	blob := r.blob()
+	if r.err == nil && uint64(len(blob)) != total {
+		r.fail("strings of %d bytes in a text of %d", total, len(blob))
+	}
 	if r.err != nil {
-		return nil
+		return &list{}
 	}
-	text := unsafe.String(unsafe.SliceData(blob), len(blob)) // blob is ours and never written again
-	list := make([]string, n)
-	for i, l := range lens {
-		if l > uint64(len(text)) {
-			r.fail("string %d of %d ends beyond the text", i, n)
-			return nil
-		}
-		list[i], text = text[:l], text[l:]
-	}
-	if text != "" {
-		r.fail("%d bytes of text after the last string", len(text))
-		return nil
-	}
-	return list
+	l.text = unsafe.String(unsafe.SliceData(blob), len(blob)) // blob is ours and never written again
+	return l
 }
 
-func (r *reader) patterns(n int) []string {
-	pats := r.plain(r.countOf(n))
-	ids := r.ids(n, len(pats))
+func (r *reader) patterns(n int) *list {
+	l := r.plain(r.countOf(n))
+	l.marks = make([]int, len(l.ends))
+	same := true
+	for i := range l.ends {
+		p := l.piece(i)
+		l.marks[i] = strings.Count(p, string(rune(patternMark)))
+		if l.marks[i] > patternNumbers || len(p) > patternLength {
+			r.fail("a pattern of %d bytes with %d numbers", len(p), l.marks[i])
+			return &list{}
+		}
+		same = same && l.marks[i] == l.marks[0]
+	}
+	l.ids = r.ids(n, len(l.ends))
 	if r.err != nil {
-		return nil
+		return &list{}
 	}
-	marks := make([]int, len(pats))
-	for i, p := range pats {
-		if marks[i] = strings.Count(p, string(rune(patternMark))); marks[i] > patternNumbers || len(p) > patternLength {
-			r.fail("a pattern of %d bytes with %d numbers", len(p), marks[i])
-			return nil
-		}
-	}
-	var count [patternNumbers]int
-	for _, id := range ids {
-		for k := range marks[id] {
-			count[k]++
-		}
-	}
-	var nums [patternNumbers][]uint64
-	for k := range nums {
-		nums[k] = make([]uint64, count[k])
-		r.ints(nums[k])
-	}
-	if r.err != nil {
-		return nil
-	}
-	size := 0
-	for i, id := range ids {
-		_ = i
-		size += len(pats[id])
-	}
-	for k := range nums {
-		for _, v := range nums[k] {
-			size += digits(v) - 1
-		}
-	}
-	buf := make([]byte, 0, size)
-	list := make([]string, n)
-	for i, id := range ids {
-		from, p := len(buf), pats[id]
-		for k := 0; ; k++ {
-			m := strings.IndexByte(p, patternMark)
-			if m < 0 {
+	for k := range l.nums {
+		count := n
+		if same {
+			if len(l.marks) == 0 || l.marks[0] <= k {
 				break
 			}
-			buf = append(buf, p[:m]...)
-			buf = appendUint(buf, nums[k][0])
-			nums[k], p = nums[k][1:], p[m+1:]
+		} else {
+			l.skip[k] = make([]uint32, n)
+			count = 0
+			for i, id := range l.ids {
+				l.skip[k][i] = uint32(count)
+				if l.marks[id] > k {
+					count++
+				}
+			}
 		}
-		buf = append(buf, p...)
-		list[i] = unsafe.String(unsafe.SliceData(buf[from:]), len(buf)-from)
+		l.nums[k] = make([]uint64, count)
+		readInts(r, l.nums[k])
 	}
-	return list
+	if r.err != nil {
+		return &list{}
+	}
+	return l
 }
 
+// digits returns how many decimal digits a number has.
 func digits(v uint64) int {
 	n := 1
-	for ; v >= 10; v /= 10 {
-		n++
+	for ; v >= 10000; v /= 10000 {
+		n += 4
+	}
+	switch {
+	case v >= 1000:
+		return n + 3
+	case v >= 100:
+		return n + 2
+	case v >= 10:
+		return n + 1
 	}
 	return n
 }
 
-// appendUint is strconv.AppendUint(b, v, 10).
+const pairs = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849" +
+	"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
+// appendUint is strconv.AppendUint(b, v, 10) without its buffer.
 func appendUint(b []byte, v uint64) []byte {
 	n := digits(v)
 	b = slices.Grow(b, n)[:len(b)+n]
-	for i := len(b) - 1; n > 0; n-- {
-		b[i] = byte('0' + v%10)
-		v /= 10
-		i--
+	i := len(b)
+	for ; v >= 100; v /= 100 {
+		i -= 2
+		copy(b[i:i+2], pairs[v%100*2:])
+	}
+	if v >= 10 {
+		copy(b[i-2:i], pairs[v*2:])
+	} else {
+		b[i-1] = byte('0' + v)
 	}
 	return b
 }

@@ -31,8 +31,11 @@ func (b *Block) Spans(rows []uint32) ([]span.Span, error) {
 }
 
 func (b *Block) fill(out []span.Span, rows []uint32) error {
-	traces, err := b.TraceIDs()
-	if err != nil {
+	var traces traceColumn
+	var err error
+	if b.src == nil {
+		traces.table = b.traces.v
+	} else if traces, err = b.traceRows(); err != nil {
 		return err
 	}
 	ids, err := b.IDs()
@@ -86,8 +89,12 @@ func (b *Block) fill(out []span.Span, rows []uint32) error {
 		}
 	}
 	for i, r := range rows {
+		trace := r
+		if traces.rows != nil {
+			trace = traces.rows[r]
+		}
 		out[i] = span.Span{
-			TraceID: traces[r], ID: ids[r], Parent: parents[r], State: states.Dict[states.IDs[r]], Flags: nums[numFlags].get(r),
+			TraceID: traces.table[trace], ID: ids[r], Parent: parents[r], State: states.Dict[states.IDs[r]], Flags: nums[numFlags].get(r),
 			Name: names.Dict[names.IDs[r]], Kind: kinds[r], Start: starts[r], Duration: durations[r], Status: statuses[r], Message: messages.Dict[messages.IDs[r]],
 			Resource: resources.table[resources.ids[r]], Scope: scopes.table[scopes.ids[r]],
 			DroppedAttrs: nums[numDroppedAttrs].get(r), DroppedEvents: nums[numDroppedEvents].get(r), DroppedLinks: nums[numDroppedLinks].get(r),
@@ -239,13 +246,14 @@ func (b *Block) materialise(a *attributes, rows []uint32) (made, error) {
 		n += len(a.shapes[shapes[r]])
 	}
 	m := made{all: make([]span.Attr, 0, n), ends: make([]int, len(rows))}
-	cols := make([]*Column, len(a.cols))
+	cols := make([]*rawColumn, len(a.cols))
+	many := 8*len(rows) > len(shapes) // worth making all the strings
 	for i, r := range rows {
 		shape := a.shapes[shapes[r]]
 		for k, ci := range shape {
 			c := cols[ci]
 			if c == nil {
-				if c, err = b.column(a, int(ci)); err != nil {
+				if c, err = b.anyColumn(a, int(ci), many); err != nil {
 					return made{}, err
 				}
 				cols[ci] = c
@@ -258,7 +266,7 @@ func (b *Block) materialise(a *attributes, rows []uint32) (made, error) {
 					}
 				}
 			}
-			m.all = append(m.all, span.Attr{Key: c.Key, Value: c.Value(j)})
+			m.all = append(m.all, span.Attr{Key: c.Key, Value: c.value(j)})
 		}
 		m.ends[i] = len(m.all)
 	}
