@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
 )
 
@@ -42,16 +43,22 @@ type Decoder struct {
 	message string // name of the request's type
 
 	spans     []span.Span
+	logs      []span.Log
+	points    []aggregate.Point
 	attrs     []span.Attr // of spans and log records
 	inner     []span.Attr // of events, links, scopes, resources: apart, because a span's own may come in between
 	events    []span.Event
 	links     []span.Link
+	floats    []float64 // bounds of histograms
+	counts    []uint64  // of their buckets
+	quantiles []aggregate.Quantile
 	resources []*span.Resource
 	scopes    []*span.Scope
 	nresource int // resources and scopes in use
 	nscope    int
-	pieces    []byte // values that came in several pieces, from joined on the last one
+	pieces    []byte // arrays and maps that came in several pieces, from joined on the last one, or in JSON
 	joined    int
+	json      scanner
 
 	refusal  string // why the current item is rejected, "" if it is not
 	rejected int
@@ -68,6 +75,11 @@ func (d *Decoder) start(b []byte, message string) {
 	d.limits = d.Limits.orDefaults()
 	d.cap, d.size, d.message = cap(b), len(b), message
 	d.spans = reuse(d.spans, keepItems)
+	d.logs = reuse(d.logs, keepItems)
+	d.points = reuse(d.points, keepItems)
+	d.floats = reuse(d.floats, keepAttrs)
+	d.counts = reuse(d.counts, keepAttrs)
+	d.quantiles = reuse(d.quantiles, keepAttrs)
 	d.attrs = reuse(d.attrs, keepAttrs)
 	d.inner = reuse(d.inner, keepAttrs)
 	d.events = reuse(d.events, keepAttrs)
@@ -81,6 +93,7 @@ func (d *Decoder) start(b []byte, message string) {
 	d.nresource, d.nscope = 0, 0
 	d.pieces, d.joined = reuse(d.pieces, keepAttrs), 0
 	d.refusal, d.rejected, d.reason = "", 0, ""
+	d.json = scanner{in: b, texts: reuse(d.json.texts, keepAttrs)}
 }
 
 func reuse[T any](s []T, keep int) []T {
@@ -112,7 +125,10 @@ func (d *Decoder) refuse(format string, args ...any) {
 // reject counts n items that what names and refuse told the reason of.
 func (d *Decoder) reject(n int, what, name string) {
 	if d.rejected == 0 && n > 0 {
-		d.reason = fmt.Sprintf("%s %q: %s", what, clip(name), d.refusal)
+		d.reason = what + ": " + d.refusal
+		if name != "" {
+			d.reason = fmt.Sprintf("%s %q: %s", what, clip(name), d.refusal)
+		}
 	}
 	d.rejected += n
 	d.refusal = ""
@@ -129,7 +145,9 @@ func (d *Decoder) why() string {
 func clip(s string) string { return s[:min(len(s), 64)] }
 
 // values is how many values of the request are in memory.
-func (d *Decoder) values() int { return len(d.attrs) + len(d.inner) + len(d.events) + len(d.links) }
+func (d *Decoder) values() int {
+	return len(d.attrs) + len(d.inner) + len(d.events) + len(d.links) + len(d.floats) + len(d.counts) + len(d.quantiles)
+}
 
 func (d *Decoder) newResource() *span.Resource {
 	if d.nresource == len(d.resources) {
@@ -152,11 +170,13 @@ func (d *Decoder) newScope() *span.Scope {
 }
 
 // items is how many items the request has brought so far.
-func (d *Decoder) items() int { return len(d.spans) }
+func (d *Decoder) items() int { return len(d.spans) + len(d.logs) + len(d.points) }
 
 // truncate drops the items from the nth on and returns how many those were.
 func (d *Decoder) truncate(n int) int {
 	dropped := d.items() - n
-	d.spans = d.spans[:n]
+	d.spans = d.spans[:min(n, len(d.spans))]
+	d.logs = d.logs[:min(n, len(d.logs))]
+	d.points = d.points[:min(n, len(d.points))]
 	return dropped
 }

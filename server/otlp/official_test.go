@@ -6,10 +6,13 @@ import (
 	"testing"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
 )
 
@@ -158,6 +161,118 @@ func officialSpans(req *tracepb.TracesData) (spans []span.Span, rejected int) {
 	return spans, rejected
 }
 
+func officialLogs(req *logspb.LogsData) (logs []span.Log, rejected int) {
+	for _, rl := range req.GetResourceLogs() {
+		r := officialResource(rl.GetResource(), rl.GetSchemaUrl())
+		for _, sl := range rl.GetScopeLogs() {
+			sc := officialScope(sl.GetScope(), sl.GetSchemaUrl())
+			for _, p := range sl.GetLogRecords() {
+				l := span.Log{Time: int64(p.GetTimeUnixNano()), Level: p.GetSeverityText(), Event: p.GetEventName(), Body: officialValue(p.GetBody()),
+					Attrs: officialAttrs(p.GetAttributes()), Dropped: p.GetDroppedAttributesCount(), Resource: r, Scope: sc}
+				if l.Time == 0 {
+					l.Time = int64(p.GetObservedTimeUnixNano())
+				}
+				if n := p.GetSeverityNumber(); n >= 0 && n <= 24 {
+					l.Severity = uint8(n)
+				}
+				if !officialIDs(p.GetTraceId(), p.GetSpanId(), &l.TraceID, &l.Span, true) || l.TraceID.IsZero() || l.Time < 0 {
+					rejected++
+					continue
+				}
+				logs = append(logs, l)
+			}
+		}
+	}
+	return logs, rejected
+}
+
+// officialPoint is what the data points of OTLP's metrics have in common.
+type officialPoint interface {
+	GetAttributes() []*commonpb.KeyValue
+	GetStartTimeUnixNano() uint64
+	GetTimeUnixNano() uint64
+	GetFlags() uint32
+}
+
+func officialPoints(req *metricspb.MetricsData) (points []aggregate.Point, rejected int) {
+	var m *metricspb.Metric
+	var common aggregate.Point
+	add := func(o officialPoint, ok bool, p aggregate.Point) {
+		p.Name, p.Unit, p.Description = m.GetName(), m.GetUnit(), m.GetDescription()
+		p.Kind, p.Temporality, p.Monotonic = common.Kind, common.Temporality, common.Monotonic
+		p.Resource, p.Scope = common.Resource, common.Scope
+		p.Attrs, p.Flags = officialAttrs(o.GetAttributes()), o.GetFlags()
+		p.Start, p.Time = int64(o.GetStartTimeUnixNano()), int64(o.GetTimeUnixNano())
+		if p.Name == "" || p.Start < 0 || p.Time <= 0 || !ok && p.Flags&1 == 0 {
+			rejected++
+			return
+		}
+		points = append(points, p)
+	}
+	set := func(k aggregate.PointKind, t metricspb.AggregationTemporality, monotonic bool) {
+		common.Kind, common.Temporality, common.Monotonic = k, 0, monotonic
+		if t == 1 || t == 2 {
+			common.Temporality = aggregate.Temporality(t)
+		}
+	}
+	for _, rm := range req.GetResourceMetrics() {
+		common.Resource = officialResource(rm.GetResource(), rm.GetSchemaUrl())
+		for _, sm := range rm.GetScopeMetrics() {
+			common.Scope = officialScope(sm.GetScope(), sm.GetSchemaUrl())
+			for _, m = range sm.GetMetrics() {
+				switch {
+				case m.GetGauge() != nil || m.GetSum() != nil:
+					list := m.GetGauge().GetDataPoints()
+					set(aggregate.Gauge, 0, false)
+					if s := m.GetSum(); s != nil {
+						list = s.GetDataPoints()
+						set(aggregate.Sum, s.GetAggregationTemporality(), s.GetIsMonotonic())
+					}
+					for _, o := range list {
+						var p aggregate.Point
+						switch x := o.GetValue().(type) {
+						case *metricspb.NumberDataPoint_AsInt:
+							p.Value = span.IntValue(x.AsInt)
+						case *metricspb.NumberDataPoint_AsDouble:
+							p.Value = span.FloatValue(x.AsDouble)
+						}
+						add(o, p.Value.Type != span.Empty, p)
+					}
+				case m.GetHistogram() != nil:
+					set(aggregate.HistogramPoint, m.GetHistogram().GetAggregationTemporality(), false)
+					for _, o := range m.GetHistogram().GetDataPoints() {
+						ok := len(o.BucketCounts)+len(o.ExplicitBounds) == 0 || len(o.BucketCounts) == len(o.ExplicitBounds)+1
+						for i, b := range o.ExplicitBounds {
+							ok = ok && b == b && (i == 0 || b > o.ExplicitBounds[i-1])
+						}
+						add(o, ok, aggregate.Point{Count: o.GetCount(), Sum: o.GetSum(), Min: o.GetMin(), Max: o.GetMax(),
+							HasSum: o.Sum != nil, HasMin: o.Min != nil, HasMax: o.Max != nil, Bounds: o.GetExplicitBounds(), Counts: o.GetBucketCounts()})
+					}
+				case m.GetExponentialHistogram() != nil:
+					set(aggregate.ExponentialPoint, m.GetExponentialHistogram().GetAggregationTemporality(), false)
+					for _, o := range m.GetExponentialHistogram().GetDataPoints() {
+						add(o, true, aggregate.Point{Count: o.GetCount(), Sum: o.GetSum(), Min: o.GetMin(), Max: o.GetMax(),
+							HasSum: o.Sum != nil, HasMin: o.Min != nil, HasMax: o.Max != nil,
+							Scale: o.GetScale(), ZeroCount: o.GetZeroCount(), ZeroThreshold: o.GetZeroThreshold(),
+							Positive: aggregate.Buckets{Offset: o.GetPositive().GetOffset(), Counts: o.GetPositive().GetBucketCounts()},
+							Negative: aggregate.Buckets{Offset: o.GetNegative().GetOffset(), Counts: o.GetNegative().GetBucketCounts()}})
+					}
+				case m.GetSummary() != nil:
+					set(aggregate.Summary, 0, false)
+					for _, o := range m.GetSummary().GetDataPoints() {
+						p := aggregate.Point{Count: o.GetCount(), Sum: o.GetSum()}
+						for _, q := range o.GetQuantileValues() {
+							p.Quantiles = append(p.Quantiles, aggregate.Quantile{Quantile: q.GetQuantile(), Value: q.GetValue()})
+						}
+						add(o, true, p)
+					}
+				}
+			}
+		}
+	}
+	return points, rejected
+}
+
 // random builds messages of the official structs.
 type random struct{ *rand.Rand }
 
@@ -280,6 +395,101 @@ func (r random) traces() *tracepb.TracesData {
 			})}
 		})}
 	})}
+}
+
+func (r random) logs() *logspb.LogsData {
+	return &logspb.LogsData{ResourceLogs: many(r, 3, func() *logspb.ResourceLogs {
+		return &logspb.ResourceLogs{Resource: r.resource(), SchemaUrl: r.str(), ScopeLogs: many(r, 3, func() *logspb.ScopeLogs {
+			return &logspb.ScopeLogs{Scope: r.scope(), SchemaUrl: r.str(), LogRecords: many(r, 4, func() *logspb.LogRecord {
+				l := &logspb.LogRecord{ObservedTimeUnixNano: r.time(), SeverityNumber: logspb.SeverityNumber(r.IntN(28) - 1), SeverityText: r.str(),
+					Body: r.value(3), Attributes: r.attrs(3), DroppedAttributesCount: r.u32(), Flags: r.u32(), TraceId: r.id(16), SpanId: r.id(8), EventName: r.str()}
+				if r.IntN(3) > 0 {
+					l.TimeUnixNano = r.time()
+				}
+				return l
+			})}
+		})}
+	})}
+}
+
+func (r random) float() float64 {
+	return []float64{0, 1.5, -2, 1e300, math.Inf(1), 0.1}[r.IntN(6)]
+}
+
+func (r random) floatOrNil() *float64 {
+	if r.IntN(2) == 0 {
+		return nil
+	}
+	return proto.Float64(r.float())
+}
+
+func (r random) numbers() []*metricspb.NumberDataPoint {
+	return many(r, 3, func() *metricspb.NumberDataPoint {
+		p := &metricspb.NumberDataPoint{Attributes: r.attrs(1), StartTimeUnixNano: r.time(), TimeUnixNano: r.time(), Flags: r.u32(),
+			Exemplars: many(r, 1, func() *metricspb.Exemplar {
+				return &metricspb.Exemplar{TraceId: r.id(16), FilteredAttributes: r.attrs(1)}
+			})}
+		switch r.IntN(5) {
+		case 0:
+		case 1, 2:
+			p.Value = &metricspb.NumberDataPoint_AsInt{AsInt: int64(r.Uint64())}
+		default:
+			p.Value = &metricspb.NumberDataPoint_AsDouble{AsDouble: r.float()}
+		}
+		return p
+	})
+}
+
+func (r random) buckets() *metricspb.ExponentialHistogramDataPoint_Buckets {
+	if r.IntN(3) == 0 {
+		return nil
+	}
+	return &metricspb.ExponentialHistogramDataPoint_Buckets{Offset: int32(r.Uint32()), BucketCounts: many(r, 5, func() uint64 { return r.Uint64() >> r.IntN(64) })}
+}
+
+func (r random) metrics() *metricspb.MetricsData {
+	return &metricspb.MetricsData{ResourceMetrics: many(r, 2, func() *metricspb.ResourceMetrics {
+		return &metricspb.ResourceMetrics{Resource: r.resource(), SchemaUrl: r.str(), ScopeMetrics: many(r, 3, func() *metricspb.ScopeMetrics {
+			return &metricspb.ScopeMetrics{Scope: r.scope(), SchemaUrl: r.str(), Metrics: many(r, 4, r.metric)}
+		})}
+	})}
+}
+
+func (r random) metric() *metricspb.Metric {
+	m := &metricspb.Metric{Name: r.str(), Description: r.str(), Unit: r.str(), Metadata: r.attrs(1)}
+	t := metricspb.AggregationTemporality(r.IntN(4))
+	switch r.IntN(6) {
+	case 0:
+		m.Data = &metricspb.Metric_Gauge{Gauge: &metricspb.Gauge{DataPoints: r.numbers()}}
+	case 1:
+		m.Data = &metricspb.Metric_Sum{Sum: &metricspb.Sum{DataPoints: r.numbers(), AggregationTemporality: t, IsMonotonic: r.IntN(2) == 0}}
+	case 2:
+		m.Data = &metricspb.Metric_Histogram{Histogram: &metricspb.Histogram{AggregationTemporality: t, DataPoints: many(r, 3, func() *metricspb.HistogramDataPoint {
+			p := &metricspb.HistogramDataPoint{Attributes: r.attrs(1), StartTimeUnixNano: r.time(), TimeUnixNano: r.time(), Flags: r.u32(),
+				Count: r.Uint64(), Sum: r.floatOrNil(), Min: r.floatOrNil(), Max: r.floatOrNil()}
+			for n := r.IntN(6); len(p.BucketCounts) < n; {
+				p.BucketCounts = append(p.BucketCounts, r.Uint64()>>r.IntN(64))
+				if len(p.BucketCounts) > 1 || r.IntN(20) == 0 {
+					p.ExplicitBounds = append(p.ExplicitBounds, float64(len(p.ExplicitBounds))*1.5)
+				}
+			}
+			return p
+		})}}
+	case 3:
+		m.Data = &metricspb.Metric_ExponentialHistogram{ExponentialHistogram: &metricspb.ExponentialHistogram{AggregationTemporality: t, DataPoints: many(r, 3, func() *metricspb.ExponentialHistogramDataPoint {
+			return &metricspb.ExponentialHistogramDataPoint{Attributes: r.attrs(1), StartTimeUnixNano: r.time(), TimeUnixNano: r.time(), Flags: r.u32(),
+				Count: r.Uint64(), Sum: r.floatOrNil(), Min: r.floatOrNil(), Max: r.floatOrNil(), Scale: int32(r.Uint32()), ZeroCount: r.Uint64(),
+				ZeroThreshold: r.float(), Positive: r.buckets(), Negative: r.buckets()}
+		})}}
+	case 4:
+		m.Data = &metricspb.Metric_Summary{Summary: &metricspb.Summary{DataPoints: many(r, 3, func() *metricspb.SummaryDataPoint {
+			return &metricspb.SummaryDataPoint{Attributes: r.attrs(1), StartTimeUnixNano: r.time(), TimeUnixNano: r.time(), Flags: r.u32(),
+				Count: r.Uint64(), Sum: r.float(), QuantileValues: many(r, 3, func() *metricspb.SummaryDataPoint_ValueAtQuantile {
+					return &metricspb.SummaryDataPoint_ValueAtQuantile{Quantile: r.Float64(), Value: r.float()}
+				})}
+		})}}
+	}
+	return m
 }
 
 func mustMarshal(t testing.TB, m proto.Message) []byte {

@@ -137,11 +137,16 @@ func (d *Decoder) resourceItems(b []byte, item itemFunc) error {
 			return err
 		}
 	}
+	d.endResource(r, first, refusal)
+	return nil
+}
+
+// endResource completes a resource, or takes back all its items, from first on.
+func (d *Decoder) endResource(r *span.Resource, first int, refusal string) {
 	r.Service = serviceName(r.Attrs)
 	if d.refusal = refusal; refusal != "" {
 		d.reject(d.truncate(first), "resource of service", r.Service)
 	}
-	return nil
 }
 
 func serviceName(attrs []span.Attr) string {
@@ -189,18 +194,30 @@ func (d *Decoder) resource(b []byte, r *span.Resource) error {
 // sharedAttr appends an attribute to those of a resource or scope, which may
 // come in several pieces.
 func (d *Decoder) sharedAttr(attrs *[]span.Attr, b []byte) error {
-	from := len(d.inner) - len(*attrs)
-	if n := len(*attrs); n > 0 && (from < 0 || &d.inner[from] != &(*attrs)[0]) { // something came in between
-		if d.values()+n > d.limits.Values {
-			d.refuse(tooManyValues, d.limits.Values)
-			return nil
-		}
-		from = len(d.inner)
-		d.inner = append(d.inner, *attrs...)
+	from, ok := own(d, &d.inner, *attrs)
+	if !ok {
+		return nil
 	}
 	err := d.attr(&d.inner, from, b)
 	*attrs = since(d.inner, from)
 	return err
+}
+
+// own makes list the last of its arena, for more to be appended, and returns where it starts.
+func own[T any](d *Decoder, arena *[]T, list []T) (from int, ok bool) {
+	n := len(list)
+	if n == 0 {
+		return len(*arena), true
+	}
+	if from = len(*arena) - n; from >= 0 && &(*arena)[from] == &list[0] {
+		return from, true
+	}
+	if d.values()+n > d.limits.Values {
+		d.refuse(tooManyValues, d.limits.Values)
+		return 0, false
+	}
+	*arena = append(*arena, list...)
+	return len(*arena) - n, true
 }
 
 // scopeItems decodes a ScopeSpans, ScopeLogs or ScopeMetrics.
@@ -238,10 +255,15 @@ func (d *Decoder) scopeItems(b []byte, r *span.Resource, item itemFunc) error {
 			return err
 		}
 	}
+	d.endScope(s, first, refusal)
+	return nil
+}
+
+// endScope takes back all items of a scope that is refused.
+func (d *Decoder) endScope(s *span.Scope, first int, refusal string) {
 	if d.refusal = refusal; refusal != "" {
 		d.reject(d.truncate(first), "scope", s.Name)
 	}
-	return nil
 }
 
 // scope merges an InstrumentationScope into s.
@@ -288,9 +310,7 @@ func (d *Decoder) scope(b []byte, s *span.Scope) error {
 
 // span decodes a Span and appends it.
 func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
-	d.spans = append(d.spans, span.Span{Resource: r, Scope: sc})
-	s := &d.spans[len(d.spans)-1]
-	attrs, inner, events, links := len(d.attrs), len(d.inner), len(d.events), len(d.links)
+	s, from := d.beginSpan(r, sc)
 	var start, end uint64
 	var trace, id, parent []byte
 	for i := 0; i < len(b); {
@@ -304,7 +324,7 @@ func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
 		switch tag {
 		case tagSpanAttr:
 			if data, i = chunk(b, i); i >= 0 {
-				err = d.attr(&d.attrs, attrs, data)
+				err = d.attr(&d.attrs, from.attrs, data)
 			}
 		case tagSpanTraceID:
 			trace, i = chunk(b, i)
@@ -336,11 +356,11 @@ func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
 			}
 		case tagSpanEvent:
 			if data, i = chunk(b, i); i >= 0 {
-				err = d.event(data, events)
+				err = d.event(data, from.events)
 			}
 		case tagSpanLink:
 			if data, i = chunk(b, i); i >= 0 {
-				err = d.link(data, links)
+				err = d.link(data, from.links)
 			}
 		case tagSpanDroppedAttrs:
 			n, i = uvarint(b, i)
@@ -375,6 +395,20 @@ func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
 	if s.TraceID.IsZero() || s.ID.IsZero() || s.Parent.IsZero() && len(parent) > 0 {
 		d.checkIDs(trace, id, parent)
 	}
+	d.endSpan(s, from, start, end)
+	return nil
+}
+
+// spanMarks is how full the arenas are before a span.
+type spanMarks struct{ attrs, inner, events, links int }
+
+func (d *Decoder) beginSpan(r *span.Resource, sc *span.Scope) (*span.Span, spanMarks) {
+	d.spans = append(d.spans, span.Span{Resource: r, Scope: sc})
+	return &d.spans[len(d.spans)-1], spanMarks{len(d.attrs), len(d.inner), len(d.events), len(d.links)}
+}
+
+// endSpan completes a span, or takes it back.
+func (d *Decoder) endSpan(s *span.Span, from spanMarks, start, end uint64) {
 	d.times(s, start, end)
 	if len(d.spans) > d.limits.Items {
 		d.refuse("more than %d spans in one request; send smaller batches", d.limits.Items)
@@ -382,11 +416,10 @@ func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
 	if d.refusal != "" {
 		d.reject(1, "span", s.Name)
 		d.spans = d.spans[:len(d.spans)-1]
-		d.attrs, d.inner, d.events, d.links = d.attrs[:attrs], d.inner[:inner], d.events[:events], d.links[:links]
-		return nil
+		d.attrs, d.inner, d.events, d.links = d.attrs[:from.attrs], d.inner[:from.inner], d.events[:from.events], d.links[:from.links]
+		return
 	}
-	s.Attrs, s.Events, s.Links = since(d.attrs, attrs), since(d.events, events), since(d.links, links)
-	return nil
+	s.Attrs, s.Events, s.Links = since(d.attrs, from.attrs), since(d.events, from.events), since(d.links, from.links)
 }
 
 // checkIDs refuses the current span if an id is not what OTLP says: 16 and 8

@@ -1,101 +1,14 @@
 package otlp
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-trace/weft/server/span"
 )
-
-// same compares what was decoded.
-func same[T any](t testing.TB, want, got T) {
-	t.Helper()
-	if !reflect.DeepEqual(want, got) { // faster than cmp.Diff
-		t.Fatalf("official -, this package +:\n%s", cmp.Diff(want, got))
-	}
-}
-
-// Random requests, decoded by the official module and by this one.
-func TestTracesOfficial(t *testing.T) {
-	var d Decoder
-	total, refused := 0, 0
-	for seed := range uint64(3000) {
-		req := newRandom(seed).traces()
-		want, rejected := officialSpans(req)
-		got, n, reason, err := d.Traces(mustMarshal(t, req))
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		same(t, want, got)
-		if n != rejected || (reason == "") != (n == 0) {
-			t.Fatalf("seed %d: %d rejected because %q, want %d", seed, n, reason, rejected)
-		}
-		total, refused = total+len(got), refused+n
-	}
-	if total < 3000 || refused < 300 {
-		t.Errorf("compared %d spans and %d rejected ones: too few to mean something", total, refused)
-	}
-}
-
-// checkTraces holds this package to the official decoder on any input.
-func checkTraces(t testing.TB, d *Decoder, b []byte) {
-	t.Helper()
-	var req tracepb.TracesData
-	official := proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(b, &req)
-	got, n, reason, err := d.Traces(b)
-	switch {
-	case official == nil && err != nil:
-		if !errors.Is(err, errGroup) {
-			t.Fatalf("%x: the official decoder accepts it, this one says: %v", b, err)
-		}
-	case official != nil && err == nil:
-		// Invalid UTF-8 is mended; what is rejected for a limit is not looked into; entity references are skipped.
-		if !strings.Contains(official.Error(), "UTF-8") && n == 0 && !strings.Contains(fmt.Sprintf("%s", b), "\x1a") {
-			t.Fatalf("%x: the official decoder says: %v; this one accepts it", b, official)
-		}
-	case err == nil && !strings.Contains(reason, "nest deeper"):
-		want, rejected := officialSpans(&req)
-		same(t, want, got)
-		if n != rejected {
-			t.Fatalf("%x: %d rejected because %q, want %d", b, n, reason, rejected)
-		}
-	}
-}
-
-// Requests cut short at any byte, and with any byte changed.
-func TestTracesDamaged(t *testing.T) {
-	var d Decoder
-	tried := 0
-	for seed := uint64(0); tried < 10; seed++ {
-		b := mustMarshal(t, newRandom(seed).traces())
-		if len(b) < 200 || len(b) > 1000 {
-			continue
-		}
-		tried++
-		for i := range b {
-			checkTraces(t, &d, b[:i])
-			for _, x := range []byte{0x01, 0x02, 0x80, 0xff} {
-				b[i] ^= x
-				checkTraces(t, &d, b)
-				b[i] ^= x
-			}
-		}
-	}
-}
-
-func FuzzTraces(f *testing.F) {
-	for seed := range uint64(20) {
-		f.Add(mustMarshal(f, newRandom(seed).traces()))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) { checkTraces(t, new(Decoder), b) })
-}
 
 // generated is a request like those that programs send: spans of 8 attributes, services of 5.
 func generated(spans int) []byte {
