@@ -33,7 +33,7 @@ func (b *Builder) Parts(rows int) iter.Seq[Part] {
 	return func(yield func(Part) bool) {
 		c := newCutter(b)
 		e := encoders.Get().(*encoder)
-		defer encoders.Put(e)
+		defer e.free()
 		for _, r := range c.split(rows) {
 			blk := c.gather(r)
 			if !yield(Part{Block: blk, Data: e.encode(blk)}) {

@@ -105,6 +105,15 @@ var encoders = sync.Pool{New: func() any {
 	return &encoder{zstd: z}
 }}
 
+// encoderMost is how much memory an encoder may keep for the next block.
+const encoderMost = 8 << 20
+
+func (e *encoder) free() {
+	if cap(e.data)+cap(e.text)+cap(e.z)+8*cap(e.vals)+8*cap(e.seq) <= encoderMost {
+		encoders.Put(e)
+	}
+}
+
 // column appends a column to the block, whose data is what fill appends.
 func (e *encoder) column(id byte, fill func(dst []byte) []byte) {
 	e.keyed(id, 0, "", fill)
