@@ -4,16 +4,20 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/weft-trace/weft/server/aggregate"
 )
 
 // A commit is what one Write gives to the disk.
 type commit struct {
-	head  *head // the records are in its journal; nil if there are none
-	part  *partition
-	db    *pebble.DB
-	batch *pebble.Batch
-	size  int64
-	done  chan error // gets one value
+	head    *head // the records are in its journal; nil if there are none
+	part    *partition
+	db      *pebble.DB
+	batch   *pebble.Batch
+	size    int64
+	metrics []aggregate.MetricID // new ones, to be learned when it is committed
+	refused error                // what of the batch is not in it
+	done    chan error           // gets one value
 }
 
 // maxGroup bounds the bytes of the commits that share one write.
@@ -55,8 +59,11 @@ func (s *Store) committer() {
 		}
 		err := s.apply(group)
 		for _, c := range group {
-			if err == nil && c.head != nil {
-				c.head.writers.Done()
+			if err == nil {
+				if c.head != nil {
+					c.head.writers.Done()
+				}
+				c.part.metrics.learn(c.metrics)
 			}
 			s.inFlight.Add(-c.size)
 			c.batch.Close()

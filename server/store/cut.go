@@ -22,6 +22,7 @@ func (s *Store) detach(h *head) {
 	h.view()
 	h.seen = nil
 	h.size, h.ended = h.builder.Size(), s.now()
+	h.cells = s.agg.Swap()
 	s.wakeCutter()
 }
 
@@ -176,6 +177,9 @@ func (s *Store) cut(h *head) (err error) {
 		if err := s.addOperations(p, db, s.indexer.postings.kinds, set); err != nil {
 			return err
 		}
+	}
+	if err := h.cells.Flush(func(k, v []byte) error { return batch.Merge(k, v, nil) }); err != nil {
+		return err
 	}
 	lower, upper := journalBounds(h.gen)
 	if err := batch.DeleteRange(lower, upper, nil); err != nil {

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"sync"
 
+	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/block"
 	"github.com/weft-trace/weft/server/span"
 )
@@ -28,6 +29,8 @@ type head struct {
 	size  int   // of the builder, when the head took no more spans
 	ended int64 // when that was
 
+	cells *aggregate.Cells // what was counted of its spans; nil as long as it is the current one
+
 	// segment is set before the cut is committed.
 	segment segmentInfo
 }
@@ -38,8 +41,8 @@ func (h *head) full(o *Options, now int64) bool {
 	return n >= o.HeadSpans || h.builder.Size() >= o.HeadBytes || n > 0 && now-h.born >= int64(o.HeadAge)
 }
 
-// add adds the spans that are not yet in the head, and calls accepted for each.
-func (h *head) add(spans []span.Span, accepted func(*span.Span)) (duplicates int) {
+// add adds the spans that are not yet in the head, and counts them.
+func (h *head) add(spans []span.Span, agg *aggregate.Aggregator, now int64) (duplicates int) {
 	for i := range spans {
 		sp := &spans[i]
 		if !h.seen.add(sp) {
@@ -47,7 +50,7 @@ func (h *head) add(spans []span.Span, accepted func(*span.Span)) (duplicates int
 			continue
 		}
 		h.builder.Add(sp)
-		accepted(sp)
+		agg.Add(sp, now)
 	}
 	return duplicates
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -37,7 +38,8 @@ type partition struct {
 	readOnly bool   // opened for reading only
 	sealed   bool
 	removed  bool
-	damage   error // why it cannot be read
+	damage   error     // why it cannot be read
+	metrics  metricSet // see putPoints
 
 	// Guarded by Store.mu.
 	segments []segmentInfo // ascending ids; append-only. Those of a sealed partition are loaded with it
@@ -132,6 +134,7 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 		Cache:                       s.cache,
 		FileCache:                   s.files,
 		Logger:                      l,
+		Merger:                      s.merger(),
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 3,
@@ -354,6 +357,29 @@ func (s *Store) seal(p *partition) error {
 	p.sealed = true
 	p.mu.Unlock()
 	s.closeDB(p)
+	return nil
+}
+
+// makeDir makes a directory, and those above it, so that they outlive a loss of power.
+func makeDir(f vfs.FS, dir string) error {
+	var made []string
+	for d := dir; ; d = f.PathDir(d) {
+		if _, err := f.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == f.PathDir(d) {
+			break
+		}
+		made = append(made, d)
+	}
+	if made == nil {
+		return nil
+	}
+	if err := f.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	for _, d := range made {
+		if err := syncDir(f, f.PathDir(d)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

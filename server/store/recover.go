@@ -23,7 +23,7 @@ import (
 // openDir makes and locks the directory and checks its format.
 func (s *Store) openDir() error {
 	dir := s.o.Dir
-	if err := s.o.FS.MkdirAll(dir, 0o750); err != nil {
+	if err := makeDir(s.o.FS, dir); err != nil {
 		return err
 	}
 	lock, err := s.o.FS.Lock(s.o.FS.PathJoin(dir, lockFile))
@@ -163,10 +163,16 @@ func (s *Store) recoverPartition(p *partition, now time.Time) error {
 		p.summary.add(g)
 		p.gen = max(p.gen, g.id)
 	}
+	current := !s.readOnly && p.covers(now.UnixNano())
+	if current {
+		if err := s.learnSeries(p.db); err != nil {
+			return err
+		}
+	}
 	if err := s.replay(p, now); err != nil {
 		return err
 	}
-	if !s.readOnly && p.covers(now.UnixNano()) {
+	if current {
 		s.current = p
 	}
 	return nil
@@ -184,6 +190,7 @@ func (s *Store) replay(p *partition, now time.Time) error {
 			h.view()
 			h.seen = nil
 			h.size, h.ended = h.builder.Size(), now.UnixNano()
+			h.cells = s.agg.Swap()
 		}
 	}
 	var dec otlp.Decoder
@@ -213,7 +220,7 @@ func (s *Store) replay(p *partition, now time.Time) error {
 			s.damaged(&DamageError{fmt.Sprintf("journal record %d of generation %d in partition %s", seq, gen, p.path), err})
 			continue
 		}
-		h.add(got, func(*span.Span) {})
+		h.add(got, s.agg, now.UnixNano())
 		records++
 		spans += len(got)
 	}

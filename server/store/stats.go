@@ -18,6 +18,8 @@ type counters struct {
 	unlisted   atomic.Int64
 	removed    atomic.Int64
 
+	pointsDropped atomic.Int64
+
 	mu      sync.Mutex
 	damages []string
 	damaged int64
@@ -43,11 +45,12 @@ func (c *counters) damage(err error) {
 
 // Stats is the state of a store, for /metrics and /readyz. Counters count since Open.
 type Stats struct {
-	Spans      int64 // acknowledged
-	Duplicates int64 // of those, spans that were there already
-	Busy       int64 // batches refused with ErrBusy
-	Full       int64 // batches refused with ErrFull
-	Groups     int64 // writes of the journal; several batches share one
+	Spans         int64 // acknowledged
+	Duplicates    int64 // of those, spans that were there already
+	Busy          int64 // batches refused with ErrBusy
+	Full          int64 // batches refused with ErrFull
+	PointsDropped int64 // metric points dropped because a partition has too many metrics
+	Groups        int64 // writes of the journal; several batches share one
 
 	Heads     int           // in memory, the current one included
 	HeadSpans int           // in them
@@ -87,7 +90,7 @@ type PartitionStats struct {
 func (s *Store) Stats() Stats {
 	c := &s.counters
 	st := Stats{
-		Spans: c.spans.Load(), Duplicates: c.duplicates.Load(), Busy: c.busy.Load(), Full: c.full.Load(), Groups: c.groups.Load(),
+		Spans: c.spans.Load(), Duplicates: c.duplicates.Load(), Busy: c.busy.Load(), Full: c.full.Load(), Groups: c.groups.Load(), PointsDropped: c.pointsDropped.Load(),
 		Cuts: c.cuts.Load(), CutTime: time.Duration(c.cutNanos.Load()), Removed: c.removed.Load(), Unlisted: c.unlisted.Load(),
 		InFlight: s.inFlight.Load(), DiskFull: s.waits.full() || s.room.below.Load(), ReadOnly: s.readOnly || s.failing(),
 	}

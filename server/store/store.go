@@ -38,6 +38,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/weft-trace/weft/server/aggregate"
 )
 
 // Options configure a Store. The zero value of every field but Dir means the
@@ -108,6 +110,7 @@ type Store struct {
 	// locked before mu.
 	in   sync.Mutex
 	head *head // nil: the next Write makes one
+	agg  *aggregate.Aggregator
 
 	// mu guards the lists.
 	mu      sync.RWMutex
@@ -154,6 +157,7 @@ func Open(o Options) (*Store, error) {
 	if err := s.openDir(); err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
+	s.agg = aggregate.New(aggregate.Limits{})
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.files = pebble.NewFileCache(1, 512)
 	if err := s.recover(); err != nil {

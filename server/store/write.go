@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/otlp"
 	"github.com/weft-trace/weft/server/span"
 )
@@ -19,6 +20,7 @@ type Batch struct {
 	Spans  []span.Span
 	Traces []byte // the OTLP protobuf (ExportTraceServiceRequest) that Spans were decoded from; nil: Write makes one
 	Logs   []span.Log
+	Points []aggregate.Point
 }
 
 // busyWait is how long Write waits for a head to be cut before it returns ErrBusy.
@@ -38,7 +40,7 @@ var bufferPool = sync.Pool{New: func() any { return new(buffers) }}
 // errors.Is), or ctx's. After an error the batch may or may not turn up later:
 // a client that sends it again does not double its spans.
 func (s *Store) Write(ctx context.Context, b *Batch) error {
-	if len(b.Spans) == 0 && len(b.Logs) == 0 {
+	if len(b.Spans) == 0 && len(b.Logs) == 0 && len(b.Points) == 0 {
 		return nil
 	}
 	s.life.RLock()
@@ -65,7 +67,8 @@ func (s *Store) Write(ctx context.Context, b *Batch) error {
 		buf.packed[0] = recordTraces
 		record = buf.packed[:1+len(s2.Encode(buf.packed[1:], raw))]
 	}
-	size := int64(len(record)) + 64*int64(len(b.Logs))
+	// Logs and points are encoded later; what they take on the way is about this much.
+	size := int64(len(record)) + 256*int64(len(b.Logs)) + 128*int64(len(b.Points))
 	if s.inFlight.Add(size) > s.o.InFlight && s.inFlight.Load() > size {
 		s.inFlight.Add(-size)
 		s.counters.busy.Add(1)
@@ -107,7 +110,19 @@ func (s *Store) Write(ctx context.Context, b *Batch) error {
 		return fmt.Errorf("store %d spans: %w", len(b.Spans), err)
 	}
 	s.counters.spans.Add(int64(len(b.Spans)))
-	return nil
+	return c.refused
+}
+
+// putOthers puts logs and metric points into the commit. They need no journal:
+// they are stored as they come.
+func (s *Store) putOthers(c *commit, b *Batch) error {
+	if err := s.putLogs(c.batch, b.Logs); err != nil {
+		return err
+	}
+	fresh, dropped, err := s.putPoints(c.batch, c.db, c.part, b.Points)
+	c.metrics = fresh
+	s.counters.pointsDropped.Add(int64(dropped))
+	return err
 }
 
 // maxRecord is the greatest request in bytes. A batch of Pebble's holds 4 GiB.
@@ -134,7 +149,7 @@ func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, err
 			}
 			var seq uint32
 			if record != nil {
-				s.counters.duplicates.Add(int64(h.add(b.Spans, func(*span.Span) {})))
+				s.counters.duplicates.Add(int64(h.add(b.Spans, s.agg, now)))
 				seq = h.seq
 				h.seq++
 				h.writers.Add(1)
@@ -151,6 +166,15 @@ func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, err
 				if err := c.batch.Set(journalKey(nil, h.gen, seq), record, nil); err != nil {
 					return nil, err
 				}
+			}
+			if err := s.putOthers(c, b); err != nil {
+				if record == nil {
+					c.batch.Close()
+					s.release(c.part)
+					return nil, err
+				}
+				// The spans are in the head, so they have to go on; the client hears of what did not.
+				c.refused = err
 			}
 			return c, nil
 		}
@@ -212,6 +236,7 @@ func (s *Store) newHead(now int64) (*head, error) {
 			return nil, err
 		}
 		s.current = p
+		s.agg.Roll()
 		s.wakeCutter() // to seal the one before
 	}
 	if _, err := s.acquire(p); err != nil {
