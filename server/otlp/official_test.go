@@ -306,7 +306,7 @@ func (r random) id(n int) []byte {
 	case 1:
 		return make([]byte, n)
 	case 2:
-		return r.bytes(n - 1)
+		return r.bytes(n - 4)
 	}
 	return r.bytes(n)
 }
