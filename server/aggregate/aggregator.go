@@ -86,6 +86,7 @@ type series struct {
 func New(l Limits) *Aggregator {
 	a := &Aggregator{limits: l.withDefaults(), seed: maphash.MakeSeed()}
 	a.names = newNames()
+	a.service(Other)
 	a.cells = newCells()
 	a.graph = graph{secret: [3]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1}}
 	return a
@@ -139,6 +140,7 @@ func (a *Aggregator) Others() uint64 { return a.other }
 func (a *Aggregator) Roll() {
 	old := a.names
 	a.names = newNames()
+	a.service(Other)
 	a.graph.rename(func(id uint32) uint32 { return a.service(old.byID[id].name).id }, func(id uint32) uint32 { return a.text(old.byText[id]) })
 }
 
@@ -174,7 +176,7 @@ func (a *Aggregator) service(name string) *service {
 	}
 	svc, ok := a.services[name]
 	if !ok {
-		if len(a.services) >= a.limits.Services && name != Other {
+		if len(a.services) > a.limits.Services && name != Other { // Other is one of them
 			return a.service(Other)
 		}
 		name = strings.Clone(name)

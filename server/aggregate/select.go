@@ -96,8 +96,9 @@ func Plan(from, to int64, step time.Duration) (reads []Read) {
 	fine := int64(Levels[0].Step)
 	from = max(from, 0)
 	from -= from % fine
-	if r := to % fine; r > 0 {
-		to = min(to-r+fine, 1<<63-1-(1<<63-1)%fine) // the last bucket that int64 has is cut short
+	last := (1<<63 - 1) / fine * fine // the bucket that starts there is cut short: it is not read
+	if to = min(to, last); to%fine > 0 {
+		to += fine - to%fine
 	}
 	var cover func(level int, from, to int64)
 	cover = func(level int, from, to int64) {
@@ -109,7 +110,10 @@ func Plan(from, to int64, step time.Duration) (reads []Read) {
 			cover(level-1, from, to)
 			return
 		}
-		begin, end := from+(s-from%s)%s, to-to%s
+		begin, end := from-from%s, to-to%s
+		if begin < from && begin < end {
+			begin += s
+		}
 		if begin >= end {
 			cover(level-1, from, to) // never at level 0, where both are multiples
 			return

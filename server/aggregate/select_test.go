@@ -19,6 +19,7 @@ func TestPlan(t *testing.T) {
 		"nothing":          {h, h, 0, nil},
 		"backwards":        {h, h - 1, 0, nil},
 		"a nanosecond":     {h + 1, h + 2, 0, []Read{{0, h, h + 10e9}}},
+		"no end":           {1<<63 - 1 - 20e9, 1<<63 - 1, 0, []Read{{0, 1<<63 - 1 - 26854775807, 1<<63 - 1 - 6854775807}}},
 		"fine step":        {h, h + 3600e9, 10 * time.Second, []Read{{0, h, h + 3600e9}}},
 		"step of 90 s":     {h, h + 3600e9, 90 * time.Second, []Read{{0, h, h + 3600e9}}},
 		"step of a minute": {h + 30e9, h + 120e9, time.Minute, []Read{{0, h + 30e9, h + 60e9}, {1, h + 60e9, h + 120e9}}},
