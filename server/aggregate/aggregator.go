@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"cmp"
-	"encoding/binary"
 	"hash/maphash"
 	"math/rand/v2"
 	"slices"
@@ -76,6 +75,7 @@ type series struct {
 	name    string   // operations only
 	kind    span.Kind
 	class   Class
+	step    int64  // of its class's finest level, nanoseconds
 	key     string // what follows the window in its keys
 
 	bucket int64
@@ -87,7 +87,7 @@ func New(l Limits) *Aggregator {
 	a := &Aggregator{limits: l.withDefaults(), seed: maphash.MakeSeed()}
 	a.names = newNames()
 	a.service(Other)
-	a.cells = newCells()
+	a.cells = newCells(0)
 	a.graph = graph{secret: [3]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1}}
 	return a
 }
@@ -120,7 +120,7 @@ func (a *Aggregator) Add(s *span.Span, now int64) {
 // any more and is safe for concurrent use.
 func (a *Aggregator) Swap() *Cells {
 	c := a.cells
-	a.cells = newCells()
+	a.cells = newCells(len(c.byKey))
 	for k := range c.byKey {
 		k.series.cell = nil // nothing but the Cells itself keeps its memory
 	}
@@ -227,7 +227,7 @@ func (a *Aggregator) operation(svc *service, name string, kind span.Kind) *serie
 	svc.operations++
 	a.used++
 	name = strings.Clone(name)
-	sr := &series{hash: hash, service: svc, name: name, kind: kind, class: Operations}
+	sr := &series{hash: hash, service: svc, name: name, kind: kind, class: Operations, step: int64(Levels[Operations.Finest()].Step)}
 	sr.key = string(AppendSeries(nil, Series{svc.name, name, kind}))
 	a.table[i] = sr
 	if 2*a.used > len(a.table) {
@@ -261,14 +261,14 @@ type Cells struct {
 
 type cellKey struct {
 	series *series
-	bucket int64 // start of the bucket / Levels[0].Step
+	bucket int64 // start of the bucket / step of the class's finest level
 }
 
-func newCells() *Cells { return &Cells{byKey: map[cellKey]*Cell{}} }
+func newCells(n int) *Cells { return &Cells{byKey: make(map[cellKey]*Cell, n)} }
 
 // of returns the cell of a series for a call that started at start.
 func (c *Cells) of(sr *series, start int64) *Cell {
-	bucket := max(start, 0) / int64(10*time.Second)
+	bucket := max(start, 0) / sr.step
 	if sr.cell != nil && sr.bucket == bucket {
 		return sr.cell
 	}
@@ -293,8 +293,9 @@ func (c *Cells) Len() int { return len(c.byKey) }
 // ParseEdge reads. The cell must not be changed, nor kept longer than the cells
 // are valid.
 func (c *Cells) Each(class Class, from, to int64, visit func(series string, start int64, cell *Cell)) {
+	step := int64(Levels[class.Finest()].Step)
 	for k, cell := range c.byKey {
-		if start := k.bucket * int64(Levels[0].Step); k.series.class == class && start >= from && start < to {
+		if start := k.bucket * step; k.series.class == class && start >= from && start < to {
 			visit(k.series.key, start, cell)
 		}
 	}
@@ -319,38 +320,41 @@ func (c *Cells) Flush(merge func(key, value []byte) error) error {
 		}
 		return cmp.Compare(a.bucket, b.bucket)
 	})
-	var key, value []byte
+	var key, value, encoded []byte
 	var sum Cell
-	for level, l := range Levels {
-		step, window := int64(l.Step/Levels[0].Step), int64(l.Window/Levels[0].Step)
-		for i := 0; i < len(entries); {
-			// One key: the cells of a series within a window.
-			first := entries[i]
-			w := first.bucket / window
-			key = AppendWindow(key[:0], first.series.class, level, first.bucket*int64(Levels[0].Step))
-			key = append(key, first.series.key...)
-			value = append(value[:0], version)
-			next := w * window / step
-			same := func(j int) bool {
-				return j < len(entries) && entries[j].series == first.series && entries[j].bucket/window == w
-			}
-			for same(i) {
-				bucket := entries[i].bucket / step
-				value = binary.AppendUvarint(value, uint64(bucket-next))
-				next = bucket + 1
-				cell := entries[i].cell
-				if i++; same(i) && entries[i].bucket/step == bucket {
-					sum.Reset()
-					sum.Merge(cell)
-					for ; same(i) && entries[i].bucket/step == bucket; i++ {
-						sum.Merge(entries[i].cell)
+	for len(entries) > 0 {
+		// The cells of one series, and the levels of its class.
+		sr, n := entries[0].series, 1
+		for n < len(entries) && entries[n].series == sr {
+			n++
+		}
+		cells := entries[:n]
+		entries = entries[n:]
+		for level := sr.class.Finest(); level < len(Levels); level++ {
+			step, window := int64(Levels[level].Step)/sr.step, int64(Levels[level].Window)/sr.step
+			for i := 0; i < len(cells); {
+				w := cells[i].bucket / window
+				key = append(AppendWindow(key[:0], sr.class, level, cells[i].bucket*sr.step), sr.key...)
+				value = append(value[:0], version)
+				next := w * window / step
+				for i < len(cells) && cells[i].bucket/window == w {
+					bucket := cells[i].bucket / step
+					cell := cells[i].cell
+					if i++; i < len(cells) && cells[i].bucket/step == bucket {
+						sum.Reset()
+						sum.Merge(cell)
+						for ; i < len(cells) && cells[i].bucket/step == bucket; i++ {
+							sum.Merge(cells[i].cell)
+						}
+						cell = &sum
 					}
-					cell = &sum
+					encoded = cell.Append(encoded[:0])
+					value = appendCell(value, int(bucket-next), encoded)
+					next = bucket + 1
 				}
-				value = cell.Append(value)
-			}
-			if err := merge(key, value); err != nil {
-				return err
+				if err := merge(key, value); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -78,43 +78,40 @@ func smaller(a, b span.TraceID) span.TraceID {
 // Append appends the cell's encoding, described in docs/format/aggregate.md.
 // The cell must not be empty.
 func (c *Cell) Append(b []byte) []byte {
-	b = binary.AppendUvarint(b, c.Errors)
+	same := uint64(0)
+	if c.Failed == c.Slow { // said once
+		same = 1
+	}
+	b = binary.AppendUvarint(b, c.Errors<<1|same)
 	b = append(b, c.Slow[:]...)
-	// With one call, or one trace in all, there is nothing to say twice.
-	if c.Errors > 0 {
-		if c.Failed == c.Slow {
-			b = append(b, 1)
-		} else {
-			b = append(append(b, 0), c.Failed[:]...)
-		}
+	if c.Errors > 0 && same == 0 {
+		b = append(b, c.Failed[:]...)
 	}
 	return c.Durations.Append(b)
 }
 
-// decode reads a cell from the start of b and returns what follows.
-func (c *Cell) decode(b []byte) (rest []byte, err error) {
+// parse reads a cell that b holds.
+func (c *Cell) parse(b []byte) error {
 	r := reader{b: b}
-	c.Errors = r.uvarint()
+	n := r.uvarint()
+	c.Errors = n >> 1
 	copy(c.Slow[:], r.bytes(16))
 	c.Failed = span.TraceID{}
 	if c.Errors > 0 {
-		switch same := r.byte(); same {
-		case 1:
-			c.Failed = c.Slow
-		case 0:
+		c.Failed = c.Slow
+		if n&1 == 0 {
 			copy(c.Failed[:], r.bytes(16))
-		default:
-			return nil, fmt.Errorf("cell: %#x where 0 or 1 belongs", same)
 		}
 	}
-	if r.bad {
-		return nil, fmt.Errorf("cell: %w", r.err("errors and traces"))
+	if r.bad || n == 1 {
+		return fmt.Errorf("cell: %w", r.err("errors and traces"))
 	}
-	if rest, err = c.Durations.decode(r.b); err != nil {
-		return nil, fmt.Errorf("cell: %w", err)
+	rest, err := c.Durations.decode(r.b)
+	if err != nil {
+		return fmt.Errorf("cell: %w", err)
 	}
-	if n := c.Durations.Count(); n == 0 || c.Errors > n {
-		return nil, fmt.Errorf("cell: %d errors of %d calls", c.Errors, n)
+	if n := c.Durations.Count(); n == 0 || c.Errors > n || len(rest) > 0 {
+		return fmt.Errorf("cell: %d errors of %d calls, %d bytes more than it has", c.Errors, n, len(rest))
 	}
-	return rest, nil
+	return nil
 }

@@ -205,7 +205,10 @@ func (a *Aggregator) meet(c *clientSpan, b *serverSpan) {
 		// costs is how long the message took to its consumer.
 		duration = max(0, b.start-c.start)
 	}
-	id := edgeID{client: c.service, server: b.service, system: c.system, connection: c.connection, node: ServiceNode}
+	id := edgeID{client: c.service, server: b.service, connection: c.connection, node: ServiceNode}
+	if c.connection != Database { // a service is none, whatever its client says
+		id.system = c.system
+	}
 	a.cells.of(a.edge(id), c.start).Add(c.trace, duration, c.failed || b.failed)
 }
 
@@ -271,7 +274,7 @@ func (a *Aggregator) edge(id edgeID) *series {
 	} else {
 		e.Server = a.byText[id.server]
 	}
-	sr := &series{class: Edges, key: string(AppendEdge(nil, e))}
+	sr := &series{class: Edges, step: int64(Levels[Edges.Finest()].Step), key: string(AppendEdge(nil, e))}
 	a.edges[id] = sr
 	return sr
 }

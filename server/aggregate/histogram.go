@@ -21,6 +21,9 @@ const (
 	// So the scale is 5 while the longest duration is at most some 1,000 times the
 	// shortest, 4 up to a million times, 3 up to 10^12 times.
 	MaxBuckets = 320
+	// few is how many durations a histogram keeps as they are. Most cells have few
+	// calls, and a handful of numbers is smaller and faster than buckets.
+	few = 8
 )
 
 // Histogram counts durations in nanoseconds. It is the exponential histogram of
@@ -34,17 +37,21 @@ const (
 // because the scale follows from the lowest and the highest bucket alone and
 // the sum is an integer that stops at its largest value instead of rounding.
 //
+// The first few durations are kept as they are: of them everything is exact.
+//
 // The zero value is an empty histogram. It is not safe for concurrent use.
 type Histogram struct {
+	count uint64 // all durations
+	sum   uint64 // nanoseconds; math.MaxUint64: that or more
+	min   int64
+	max   int64
+	exact [few]int64 // the durations, in no order, as long as count is at most few; then they are in the buckets
+
+	zero   uint64   // durations of 0
 	window []uint64 // counts of buckets base, base+1, …; never longer than MaxBuckets
 	base   int32
-	lo, hi int32  // the lowest and the highest bucket that is not empty, if count > zero
-	shift  uint8  // MaxScale - scale
-	zero   uint64 // durations of 0
-	count  uint64 // all durations
-	sum    uint64 // nanoseconds; math.MaxUint64: that or more
-	min    int64
-	max    int64
+	lo, hi int32 // the lowest and the highest bucket that is not empty, if there is one
+	shift  uint8 // MaxScale - scale
 }
 
 // bound[j] is 2^63 * 2^(j/32), rounded: where the buckets of one power of two end.
@@ -96,20 +103,35 @@ func (h *Histogram) Add(d int64) {
 	if d > h.max {
 		h.max = d
 	}
-	h.count++
 	h.sum = saturate(h.sum, uint64(d))
+	if h.count < few {
+		h.exact[h.count] = d
+		h.count++
+		return
+	}
+	if h.count == few {
+		h.spill()
+	}
+	h.count++
+	h.put(d)
+}
+
+// spill puts the durations that were kept as they are into buckets.
+func (h *Histogram) spill() {
+	for _, d := range h.exact[:h.count] {
+		h.put(d)
+	}
+}
+
+// put counts a duration in its bucket and nowhere else.
+func (h *Histogram) put(d int64) {
 	if d == 0 {
 		h.zero++
 		return
 	}
-	h.put(bucket(d)>>h.shift, 1)
-}
-
-// put adds n to bucket i of the histogram's own scale. The caller has counted n
-// in h.count already.
-func (h *Histogram) put(i int32, n uint64) {
+	i := bucket(d) >> h.shift
 	if k := uint32(i - h.base); k < uint32(len(h.window)) {
-		h.window[k] += n
+		h.window[k]++
 		h.lo = min(h.lo, i)
 		h.hi = max(h.hi, i)
 		return
@@ -120,7 +142,7 @@ func (h *Histogram) put(i int32, n uint64) {
 	before := h.shift
 	h.fit(min(h.lo, i), max(h.hi, i))
 	i >>= h.shift - before
-	h.window[i-h.base] += n
+	h.window[i-h.base]++
 	h.lo = min(h.lo, i)
 	h.hi = max(h.hi, i)
 }
@@ -170,8 +192,14 @@ func (h *Histogram) downscale() {
 
 // Merge adds what o has counted.
 func (h *Histogram) Merge(o *Histogram) {
-	if o.count == 0 {
+	if o.count <= few {
+		for _, d := range o.exact[:o.count] {
+			h.Add(d)
+		}
 		return
+	}
+	if h.count <= few {
+		h.spill()
 	}
 	if h.count == 0 || o.min < h.min {
 		h.min = o.min
@@ -188,13 +216,13 @@ func (h *Histogram) Merge(o *Histogram) {
 	}
 	lo, hi := o.lo>>(h.shift-o.shift), o.hi>>(h.shift-o.shift)
 	if len(h.window) == 0 {
+		h.lo, h.hi = lo, lo // its window is empty: fit copies nothing
 		h.fit(lo, hi)
-		h.lo, h.hi = o.lo>>(h.shift-o.shift), o.hi>>(h.shift-o.shift)
 	} else {
 		h.fit(min(lo, h.lo), max(hi, h.hi))
-		h.lo, h.hi = min(h.lo, o.lo>>(h.shift-o.shift)), max(h.hi, o.hi>>(h.shift-o.shift))
 	}
 	down := h.shift - o.shift
+	h.lo, h.hi = min(h.lo, o.lo>>down), max(h.hi, o.hi>>down)
 	for i := o.lo; i <= o.hi; i++ {
 		h.window[i>>down-h.base] += o.window[i-o.base]
 	}
@@ -219,14 +247,26 @@ func (h *Histogram) Min() int64 { return h.min }
 func (h *Histogram) Max() int64 { return h.max }
 
 // Zeros returns how many durations were 0.
-func (h *Histogram) Zeros() uint64 { return h.zero }
+func (h *Histogram) Zeros() uint64 { return h.bucketed().zero }
 
 // Scale returns the histogram's scale, MinScale to MaxScale.
-func (h *Histogram) Scale() int { return MaxScale - int(h.shift) }
+func (h *Histogram) Scale() int { return MaxScale - int(h.bucketed().shift) }
+
+// bucketed returns the histogram with all durations in buckets.
+func (h *Histogram) bucketed() *Histogram {
+	if h.count == 0 || h.count > few {
+		return h
+	}
+	b := *h
+	b.window = nil
+	b.spill()
+	return &b
+}
 
 // Buckets iterates over the indexes and counts of the buckets that are not
 // empty, in ascending order.
 func (h *Histogram) Buckets() iter.Seq2[int32, uint64] {
+	h = h.bucketed()
 	return func(yield func(int32, uint64) bool) {
 		for i := h.lo; h.count > h.zero && i <= h.hi; i++ {
 			if n := h.window[i-h.base]; n > 0 && !yield(i, n) {
@@ -246,7 +286,8 @@ func Bound(scale int, i int32) float64 {
 // nearest rank to q: the k-th shortest, k being q times the count, rounded up.
 // The estimate differs from that duration by no more than Error(h.Scale()),
 // relatively, and half a nanosecond of rounding. The shortest and the longest
-// are exact. Of an empty histogram it is 0.
+// are exact, and so is all of a histogram of up to 8 durations. Of an empty
+// histogram it is 0.
 func (h *Histogram) Quantile(q float64) int64 {
 	if h.count == 0 {
 		return 0
@@ -262,6 +303,9 @@ func (h *Histogram) Quantile(q float64) int64 {
 		return h.max
 	case rank == 1:
 		return h.min
+	case h.count <= few:
+		exact := h.sorted()
+		return exact[rank-1]
 	case rank <= h.zero:
 		return 0
 	}
@@ -290,19 +334,40 @@ func saturate(a, b uint64) uint64 {
 	return math.MaxUint64
 }
 
-// The first byte of an encoded histogram: bits 0 and 1 are MaxScale - scale.
+// sorted returns the durations of a histogram of up to few of them, in
+// ascending order and followed by zeros.
+func (h *Histogram) sorted() (exact [few]int64) {
+	for n, d := range h.exact[:h.count] {
+		k := n
+		for ; k > 0 && exact[k-1] > d; k-- {
+			exact[k] = exact[k-1]
+		}
+		exact[k] = d
+	}
+	return exact
+}
+
+// The first byte of an encoded histogram is the number of durations, if they
+// are few and follow as they are. Otherwise bit 7 is set, bits 0 and 1 are
+// MaxScale - scale, and bit 2 says that the count of zeros follows.
 const (
-	histOne  = 1 << 2 // one duration, and nothing but it follows
-	histZero = 1 << 3 // the count of zeros follows
-	histKnow = 1<<4 - 1
+	histBuckets = 1 << 7
+	histZero    = 1 << 2
 )
 
 // Append appends the histogram's encoding, described in docs/format/aggregate.md.
 func (h *Histogram) Append(b []byte) []byte {
-	if h.count == 1 {
-		return binary.AppendUvarint(append(b, h.shift|histOne), uint64(h.min))
+	if h.count <= few {
+		b = append(b, byte(h.count))
+		last := int64(0)
+		exact := h.sorted()
+		for _, d := range exact[:h.count] {
+			b = binary.AppendUvarint(b, uint64(d-last))
+			last = d
+		}
+		return b
 	}
-	head := h.shift
+	head := histBuckets | h.shift
 	if h.zero > 0 {
 		head |= histZero
 	}
@@ -311,20 +376,28 @@ func (h *Histogram) Append(b []byte) []byte {
 		b = binary.AppendUvarint(b, h.zero)
 	}
 	n := uint64(0)
-	for range h.Buckets() {
-		n++
+	if h.count > h.zero {
+		for _, c := range h.window[h.lo-h.base : h.hi-h.base+1] {
+			if c > 0 {
+				n++
+			}
+		}
 	}
 	b = binary.AppendUvarint(b, n)
-	if h.count == 0 {
-		return b
-	}
 	b = binary.AppendUvarint(b, uint64(h.min))
 	b = binary.AppendUvarint(b, uint64(h.max-h.min))
 	b = binary.AppendUvarint(b, h.sum)
+	if n == 0 {
+		return b
+	}
 	next := int32(-1) // the lowest index there is, that of a duration of 1 ns
-	for i, n := range h.Buckets() {
+	for k, c := range h.window[h.lo-h.base : h.hi-h.base+1] {
+		if c == 0 {
+			continue
+		}
+		i := h.lo + int32(k)
 		gap := uint64(i - next)
-		b = binary.AppendUvarint(b, (n-1)<<2|min(gap, 3))
+		b = binary.AppendUvarint(b, (c-1)<<2|min(gap, 3))
 		if gap >= 3 {
 			b = binary.AppendUvarint(b, gap-3)
 		}
@@ -339,41 +412,43 @@ func (h *Histogram) decode(b []byte) (rest []byte, err error) {
 	h.Reset()
 	r := reader{b: b}
 	head := r.byte()
-	if head&^histKnow != 0 {
+	if head&histBuckets == 0 {
+		d := uint64(0)
+		if head > few {
+			return nil, fmt.Errorf("histogram: %d durations as they are; there are %d at most", head, few)
+		}
+		for range head {
+			v := r.uvarint()
+			if d += v; r.bad || v > math.MaxInt64 || d > math.MaxInt64 {
+				return nil, fmt.Errorf("histogram: %w", r.err("durations as they are"))
+			}
+			h.Add(int64(d))
+		}
+		if r.bad {
+			return nil, fmt.Errorf("histogram: %w", r.err("first byte"))
+		}
+		return r.b, nil
+	}
+	if head&^(histBuckets|histZero|3) != 0 {
 		return nil, fmt.Errorf("histogram: unknown bits in its first byte %#x", head)
 	}
 	h.shift = head & 3
-	if head&histOne != 0 {
-		d := r.uvarint()
-		if r.bad || d > math.MaxInt64 || head != histOne {
-			return nil, fmt.Errorf("histogram: %w", r.err("one duration"))
-		}
-		h.Add(int64(d))
-		return r.b, nil
-	}
 	if head&histZero != 0 {
 		if h.zero = r.uvarint(); h.zero == 0 {
 			return nil, fmt.Errorf("histogram: %w", r.err("count of zeros"))
 		}
 	}
 	n := r.uvarint()
-	if r.bad || n > MaxBuckets || n == 0 && h.shift > 0 {
-		return nil, fmt.Errorf("histogram: %w", r.err("number of buckets"))
-	}
-	h.count = h.zero
-	if n == 0 && h.zero == 0 {
-		return r.b, nil
-	}
 	lowest, spread := r.uvarint(), r.uvarint()
 	h.sum = r.uvarint()
-	if r.bad || lowest > math.MaxInt64 || spread > math.MaxInt64-lowest {
-		return nil, fmt.Errorf("histogram: %w", r.err("shortest, longest or sum"))
+	if r.bad || n > MaxBuckets || n == 0 && h.shift > 0 || lowest > math.MaxInt64 || spread > math.MaxInt64-lowest {
+		return nil, fmt.Errorf("histogram: %w", r.err("number of buckets, shortest, longest or sum"))
 	}
+	h.count = h.zero
 	h.min, h.max = int64(lowest), int64(lowest+spread)
 	first, last := int32(0), int32(0)
 	if h.max > 0 {
 		last = bucket(h.max) >> h.shift
-		first = last
 	}
 	if h.min > 0 {
 		first = bucket(h.min) >> h.shift
@@ -406,7 +481,7 @@ func (h *Histogram) decode(b []byte) (rest []byte, err error) {
 		}
 		h.window[i-h.base] += count
 	}
-	if n > 0 && next-1 != last || n == 0 && h.max > 0 || (h.zero > 0) != (h.min == 0) || h.count == 1 {
+	if n > 0 && next-1 != last || n == 0 && h.max > 0 || (h.zero > 0) != (h.min == 0) || h.count <= few {
 		return nil, fmt.Errorf("histogram: the buckets are not those of the shortest and the longest duration")
 	}
 	return r.b, nil

@@ -91,9 +91,10 @@ type Read struct {
 // Plan returns how to read [from, to) with buckets of the given step, 0 meaning
 // that buckets do not matter: the coarsest levels that fit, finer ones only
 // where from and to cut a coarse bucket. The ranges ascend, do not overlap, and cover
-// [from, to) widened to multiples of the finest step.
-func Plan(from, to int64, step time.Duration) (reads []Read) {
-	fine := int64(Levels[0].Step)
+// [from, to) widened to multiples of the step of the class's finest level.
+func (c Class) Plan(from, to int64, step time.Duration) (reads []Read) {
+	finest := c.Finest()
+	fine := int64(Levels[finest].Step)
 	from = max(from, 0)
 	from -= from % fine
 	last := (1<<63 - 1) / fine * fine // the bucket that starts there is cut short: it is not read
@@ -106,7 +107,7 @@ func Plan(from, to int64, step time.Duration) (reads []Read) {
 			return
 		}
 		s := int64(Levels[level].Step)
-		if step%Levels[level].Step != 0 {
+		if step%Levels[level].Step != 0 && level > finest {
 			cover(level-1, from, to)
 			return
 		}
@@ -115,7 +116,7 @@ func Plan(from, to int64, step time.Duration) (reads []Read) {
 			begin += s
 		}
 		if begin >= end {
-			cover(level-1, from, to) // never at level 0, where both are multiples
+			cover(level-1, from, to) // never at the finest level, where both are multiples
 			return
 		}
 		cover(level-1, from, begin)

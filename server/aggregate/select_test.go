@@ -27,9 +27,12 @@ func TestPlan(t *testing.T) {
 			{0, h - 70e9, h - 60e9}, {1, h - 60e9, h}, {2, h, h + 7200e9}, {1, h + 7200e9, h + 7260e9}, {0, h + 7260e9, h + 7270e9},
 		}},
 	} {
-		if diff := cmp.Diff(c.want, Plan(c.from, c.to, c.step)); diff != "" {
+		if diff := cmp.Diff(c.want, Operations.Plan(c.from, c.to, c.step)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+	if diff := cmp.Diff([]Read{{1, h - 60e9, h + 120e9}}, Edges.Plan(h-10e9, h+70e9, 0)); diff != "" {
+		t.Errorf("edges (-want +got):\n%s", diff)
 	}
 	r := rand.New(rand.NewPCG(51, 52))
 	for range 2000 {
@@ -37,10 +40,10 @@ func TestPlan(t *testing.T) {
 		to := from + min(r.Int64()>>r.IntN(60), 1<<63-1-from)
 		step := []time.Duration{0, 10 * time.Second, 20 * time.Second, time.Minute, 5 * time.Minute, time.Hour, 90 * time.Minute}[r.IntN(7)]
 		at := from - from%10e9
-		for _, p := range Plan(from, to, step) {
+		for _, p := range Operations.Plan(from, to, step) {
 			s := int64(Levels[p.Level].Step)
 			if p.From != at || p.From%s != 0 || p.To%s != 0 || p.To <= p.From || step%Levels[p.Level].Step != 0 {
-				t.Fatalf("Plan(%d, %d, %v): %v", from, to, step, Plan(from, to, step))
+				t.Fatalf("Plan(%d, %d, %v): %v", from, to, step, Operations.Plan(from, to, step))
 			}
 			at = p.To
 		}

@@ -93,12 +93,21 @@ type Level struct {
 	Window time.Duration // covered by one key: the buckets from a multiple of Window on
 }
 
-// Levels are the resolutions, the finest first. Every call is counted in each.
-// They must not change without a new version of the format.
+// Levels are the resolutions, the finest first. Every call is counted in each
+// from the finest of its class on. They must not change without a new version of the format.
 var Levels = [...]Level{
 	{10 * time.Second, 10 * time.Minute},
 	{time.Minute, time.Hour},
 	{time.Hour, 24 * time.Hour},
+}
+
+// Finest returns the finest level of a class: operations are drawn over time,
+// edges are not, and there may be many.
+func (c Class) Finest() int {
+	if c == Edges {
+		return 1
+	}
+	return 0
 }
 
 // AppendWindow appends the start of the keys of one class and level whose

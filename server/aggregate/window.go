@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -17,57 +18,118 @@ const maxOffset = 60
 // window. The cell is valid until visit returns. Scratch is memory to use
 // again; nil is none.
 func EachCell(value []byte, scratch *Cell, visit func(bucket int, c *Cell)) error {
+	if scratch == nil {
+		scratch = new(Cell)
+	}
+	var broken error
+	err := split(value, func(bucket int, cell []byte) {
+		if broken != nil {
+			return
+		}
+		if err := scratch.parse(cell); err != nil {
+			broken = fmt.Errorf("aggregate: bucket %d: %w", bucket, err)
+			return
+		}
+		visit(bucket, scratch)
+	})
+	if broken != nil {
+		return broken
+	}
+	return err
+}
+
+// split calls visit with the bucket and the encoding of each cell of a value.
+func split(value []byte, visit func(bucket int, cell []byte)) error {
 	if len(value) == 0 {
 		return fmt.Errorf("aggregate: empty value")
 	}
 	if value[0] != version {
 		return fmt.Errorf("aggregate: version %d of the format; this program knows %d", value[0], version)
 	}
-	if scratch == nil {
-		scratch = new(Cell)
-	}
 	next := uint64(0)
-	for b := value[1:]; len(b) > 0; {
-		r := reader{b: b}
+	for r := (reader{b: value[1:]}); len(r.b) > 0; {
 		gap := r.uvarint()
 		if r.bad || gap >= maxOffset || next+gap >= maxOffset {
 			return fmt.Errorf("aggregate: %w", r.err("bucket"))
 		}
-		rest, err := scratch.decode(r.b)
-		if err != nil {
-			return fmt.Errorf("aggregate: bucket %d: %w", next+gap, err)
+		cell := r.bytes(r.uvarint())
+		if r.bad || len(cell) == 0 {
+			return fmt.Errorf("aggregate: %w", r.err("cell"))
 		}
-		visit(int(next+gap), scratch)
+		visit(int(next+gap), cell)
 		next += gap + 1
-		b = rest
 	}
 	return nil
 }
 
-// window is what a value of class Operations or Edges holds, decoded.
-type window struct {
-	cells   [maxOffset]Cell
-	scratch Cell
+// appendCell appends a cell's encoding after the gap since the bucket next and
+// its length.
+func appendCell(b []byte, gap int, cell []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(gap))
+	b = binary.AppendUvarint(b, uint64(len(cell)))
+	return append(b, cell...)
 }
 
-// add merges a value. When there is an error, nothing was added.
+// window is what a value of class Operations or Edges holds. Most buckets come
+// from one operand only: their cells are not decoded.
+type window struct {
+	single [maxOffset][]byte // the encoding of a bucket's only operand so far
+	merged [maxOffset]*Cell  // of a bucket with several
+	cells  []Cell            // where merged point to, as long as there is room
+	other  Cell
+	report func(error)
+}
+
+// add merges a value. Of a value that breaks off, what comes before is merged.
 func (w *window) add(value []byte) error {
-	// Twice, because a value that breaks off in the middle must not be added by half.
-	if err := EachCell(value, &w.scratch, func(int, *Cell) {}); err != nil {
-		return err
+	return split(value, func(bucket int, cell []byte) {
+		if w.single[bucket] == nil && w.merged[bucket] == nil {
+			w.single[bucket] = cell
+			return
+		}
+		if first := w.single[bucket]; first != nil {
+			w.single[bucket] = nil
+			w.merged[bucket] = w.newCell()
+			w.merge(bucket, first)
+		}
+		w.merge(bucket, cell)
+	})
+}
+
+func (w *window) newCell() *Cell {
+	if len(w.cells) == 0 {
+		w.cells = make([]Cell, 4)
 	}
-	return EachCell(value, &w.scratch, func(bucket int, c *Cell) { w.cells[bucket].Merge(c) })
+	c := &w.cells[0]
+	w.cells = w.cells[1:]
+	return c
+}
+
+// merge adds an encoded cell to the merged one of its bucket.
+func (w *window) merge(bucket int, cell []byte) {
+	if err := w.other.parse(cell); err != nil {
+		if w.report != nil {
+			w.report(fmt.Errorf("bucket %d: %w", bucket, err))
+		}
+		return
+	}
+	w.merged[bucket].Merge(&w.other)
 }
 
 func (w *window) append(b []byte) []byte {
 	b = append(b, version)
 	next := 0
-	for i := range w.cells {
-		if w.cells[i].Count() == 0 {
+	var cell []byte
+	for i := range w.single {
+		switch {
+		case w.single[i] != nil:
+			b = appendCell(b, i-next, w.single[i])
+		case w.merged[i] != nil && w.merged[i].Count() > 0:
+			cell = w.merged[i].Append(cell[:0])
+			b = appendCell(b, i-next, cell)
+		default:
 			continue
 		}
-		b = binary.AppendUvarint(b, uint64(i-next))
-		b = w.cells[i].Append(b)
 		next = i + 1
 	}
 	return b
@@ -82,52 +144,53 @@ const MergerName = "weft.aggregate.1"
 // grouping give the same bytes.
 //
 // An operand that is corrupt must not stop the database's compactions for
-// ever. It is left out, and Report is told. A single operand is not looked at:
-// it stays as it is until a reader says what is wrong with it.
+// ever. What of it cannot be read is left out, and Report is told. Cells that
+// need not be merged are not looked at: they stay as they are until a reader
+// says what is wrong with them.
 type Merger struct {
 	key    []byte
-	single []byte // the only operand so far
-	merged interface {
-		add(value []byte) error
-		append(b []byte) []byte
-	}
+	values [][]byte // the operands
 	report func(key []byte, err error)
 }
 
 // NewMerger returns a Merger with one operand. Report may be nil.
 func NewMerger(key, value []byte, report func(key []byte, err error)) *Merger {
-	return &Merger{key: append([]byte(nil), key...), single: append([]byte(nil), value...), report: report}
+	return &Merger{key: bytes.Clone(key), values: [][]byte{bytes.Clone(value)}, report: report}
 }
 
 // MergeNewer adds an operand.
-func (m *Merger) MergeNewer(value []byte) error { return m.add(value) }
-
-// MergeOlder adds an operand.
-func (m *Merger) MergeOlder(value []byte) error { return m.add(value) }
-
-func (m *Merger) add(value []byte) error {
-	if m.merged == nil {
-		if len(m.key) > 0 && Class(m.key[0]) == Metrics {
-			m.merged = new(points)
-		} else {
-			m.merged = new(window)
-		}
-		m.operand(m.single)
-	}
-	m.operand(value)
+func (m *Merger) MergeNewer(value []byte) error {
+	m.values = append(m.values, bytes.Clone(value))
 	return nil
 }
 
-func (m *Merger) operand(value []byte) {
-	if err := m.merged.add(value); err != nil && m.report != nil {
-		m.report(m.key, fmt.Errorf("what one write counted is left out: %w", err))
-	}
-}
+// MergeOlder adds an operand.
+func (m *Merger) MergeOlder(value []byte) error { return m.MergeNewer(value) }
 
 // Finish returns the merged value.
 func (m *Merger) Finish(includesBase bool) ([]byte, io.Closer, error) {
-	if m.merged == nil {
-		return m.single, nil, nil
+	if len(m.values) == 1 {
+		return m.values[0], nil, nil
 	}
-	return m.merged.append(nil), nil, nil
+	report := func(err error) {
+		if m.report != nil {
+			m.report(m.key, fmt.Errorf("a part of what was counted is left out: %w", err))
+		}
+	}
+	if len(m.key) > 0 && Class(m.key[0]) == Metrics {
+		var p points
+		for _, v := range m.values {
+			if err := p.add(v); err != nil {
+				report(err)
+			}
+		}
+		return p.append(nil), nil, nil
+	}
+	w := window{report: report}
+	for _, v := range m.values {
+		if err := w.add(v); err != nil {
+			report(err)
+		}
+	}
+	return w.append(nil), nil, nil
 }

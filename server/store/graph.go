@@ -9,11 +9,11 @@ import (
 )
 
 // Edges returns what went over the edges of the service graph in [from, to),
-// widened to whole buckets of 10 s. A To of 0 means no end. A call counts at the start of its
+// widened to whole minutes. A To of 0 means no end. A call counts at the start of its
 // client's span.
 func (s *Store) Edges(ctx context.Context, from, to int64) ([]aggregate.Flow, error) {
 	flows := map[string]*aggregate.Flow{}
-	r := &cellReader{class: aggregate.Edges, reads: aggregate.Plan(from, noEnd(to), 0)}
+	r := &cellReader{class: aggregate.Edges, reads: aggregate.Edges.Plan(from, noEnd(to), 0)}
 	r.visit = func(series string, start int64, c *aggregate.Cell) error {
 		f := flows[series]
 		if f == nil {

@@ -258,7 +258,7 @@ func (s *Store) Series(ctx context.Context, sel aggregate.Selection) ([]aggregat
 	lines := map[aggregate.Series]*line{}
 	known := map[string]*line{} // nil: not selected
 	buckets := 0
-	r := &cellReader{class: aggregate.Operations, reads: aggregate.Plan(sel.From, noEnd(sel.To), step), services: sorted(sel.Services)}
+	r := &cellReader{class: aggregate.Operations, reads: aggregate.Operations.Plan(sel.From, noEnd(sel.To), step), services: sorted(sel.Services)}
 	r.visit = func(series string, start int64, c *aggregate.Cell) error {
 		l, ok := known[series]
 		if !ok {
@@ -310,13 +310,13 @@ func (s *Store) Series(ctx context.Context, sel aggregate.Selection) ([]aggregat
 // Overview returns, for each operation, what it counted in [from, to), widened
 // to whole buckets of 10 s, and in the range of the same length before that.
 func (s *Store) Overview(ctx context.Context, from, to int64) ([]aggregate.Change, error) {
-	now := aggregate.Plan(from, to, 0)
+	now := aggregate.Operations.Plan(from, to, 0)
 	if len(now) == 0 {
 		return nil, nil
 	}
 	from, to = now[0].From, now[len(now)-1].To
 	changes := map[string]*aggregate.Change{}
-	r := &cellReader{class: aggregate.Operations, reads: append(aggregate.Plan(sub(from, to-from), from, 0), now...)}
+	r := &cellReader{class: aggregate.Operations, reads: append(aggregate.Operations.Plan(sub(from, to-from), from, 0), now...)}
 	r.visit = func(series string, start int64, c *aggregate.Cell) error {
 		ch := changes[series]
 		if ch == nil {
