@@ -4,20 +4,21 @@ import (
 	"encoding/binary"
 
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // Fields of logs/v1/logs.proto as tags.
 const (
-	tagLogTime      = 1<<3 | wireFixed64
-	tagLogSeverity  = 2<<3 | wireVarint
-	tagLogLevel     = 3<<3 | wireBytes
-	tagLogBody      = 5<<3 | wireBytes
-	tagLogAttr      = 6<<3 | wireBytes
-	tagLogDropped   = 7<<3 | wireVarint
-	tagLogTraceID   = 9<<3 | wireBytes
-	tagLogSpan      = 10<<3 | wireBytes
-	tagLogObserved  = 11<<3 | wireFixed64
-	tagLogEventName = 12<<3 | wireBytes
+	tagLogTime      = 1<<3 | wire.TypeFixed64
+	tagLogSeverity  = 2<<3 | wire.TypeVarint
+	tagLogLevel     = 3<<3 | wire.TypeBytes
+	tagLogBody      = 5<<3 | wire.TypeBytes
+	tagLogAttr      = 6<<3 | wire.TypeBytes
+	tagLogDropped   = 7<<3 | wire.TypeVarint
+	tagLogTraceID   = 9<<3 | wire.TypeBytes
+	tagLogSpan      = 10<<3 | wire.TypeBytes
+	tagLogObserved  = 11<<3 | wire.TypeFixed64
+	tagLogEventName = 12<<3 | wire.TypeBytes
 )
 
 // AppendTraces appends an ExportTraceServiceRequest in protobuf that carries

@@ -2,10 +2,12 @@ package otlp
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // Limits bounds what one request may hold. Zero values mean the defaults.
@@ -58,7 +60,7 @@ type Decoder struct {
 	nscope    int
 	pieces    []byte // arrays and maps that came in several pieces, from joined on the last one, or in JSON
 	joined    int
-	json      scanner
+	json      wire.Scanner
 
 	refusal  string // why the current item is rejected, "" if it is not
 	rejected int
@@ -93,7 +95,7 @@ func (d *Decoder) start(b []byte, message string) {
 	d.nresource, d.nscope = 0, 0
 	d.pieces, d.joined = reuse(d.pieces, keepAttrs), 0
 	d.refusal, d.rejected, d.reason = "", 0, ""
-	d.json = scanner{in: b, texts: reuse(d.json.texts, keepAttrs)}
+	d.json.Reset(b)
 }
 
 func reuse[T any](s []T, keep int) []T {
@@ -110,6 +112,15 @@ func since[T any](s []T, n int) []T {
 	}
 	return s[n:len(s):len(s)]
 }
+
+// broken describes a fault at b[i]. Every slice that the decoder works on is a
+// tail of the request or starts one, so capacities give the offset.
+func (d *Decoder) broken(b []byte, i int, cause error) error {
+	return fmt.Errorf("decode OTLP protobuf: byte %d of %d: %w; send the %s message, encoded as protobuf and complete",
+		d.cap-cap(b)+min(i, len(b)), d.size, cause, d.message)
+}
+
+var errDepth = errors.New("arrays and maps nest too deep") // refuses one item, not the request
 
 // refuse marks the current item as rejected. Only the first item's reason is written out.
 func (d *Decoder) refuse(format string, args ...any) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // A signal is what can be exported, with both ways to decode it.
@@ -96,7 +97,7 @@ func check[T any](t testing.TB, s signal[T], d *Decoder, b []byte) {
 	got, n, reason, err := s.decode(d, b)
 	switch {
 	case official == nil && err != nil:
-		if !errors.Is(err, errGroup) {
+		if !errors.Is(err, wire.ErrGroup) {
 			t.Fatalf("%x: the official decoder accepts it, this one says: %v", b, err)
 		}
 	case official != nil && err == nil:
@@ -233,7 +234,7 @@ func checkJSON[T any](t testing.TB, s signal[T], d *Decoder, b []byte) {
 	case err == nil && !json.Valid(b):
 		t.Fatalf("%q is not JSON, and accepted", b)
 	case official == nil && err != nil:
-		if !errors.Is(err, errJSONDepth) && json.Valid(b) { // protojson takes 30e for a number
+		if !errors.Is(err, wire.ErrDepth) && json.Valid(b) { // protojson takes 30e for a number
 			t.Fatalf("%q: the official decoder accepts it, this one says: %v", b, err)
 		}
 	case official == nil && !strings.Contains(reason, "nest deeper") && !strings.Contains(reason, `\n`) && !strings.Contains(reason, `\r`):

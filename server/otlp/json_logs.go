@@ -30,33 +30,33 @@ func (d *Decoder) jsonLog(r *span.Resource, sc *span.Scope) {
 	l := &d.logs[len(d.logs)-1]
 	attrs := len(d.attrs)
 	var time, observed uint64
-	if s.begin('{') {
-		for s.more('}') {
-			switch s.key() {
+	if s.Begin('{') {
+		for s.More('}') {
+			switch s.Key() {
 			case "timeUnixNano", "time_unix_nano":
-				time = s.uint(math.MaxUint64)
+				time = s.Uint(math.MaxUint64)
 			case "observedTimeUnixNano", "observed_time_unix_nano":
-				observed = s.uint(math.MaxUint64)
+				observed = s.Uint(math.MaxUint64)
 			case "severityNumber", "severity_number":
-				l.Severity = severity(s.enum("SEVERITY_NUMBER_", severityNames))
+				l.Severity = severity(s.Enum("SEVERITY_NUMBER_", severityNames))
 			case "severityText", "severity_text":
-				l.Level = s.str()
+				l.Level = s.Text()
 			case "eventName", "event_name":
-				l.Event = s.str()
+				l.Event = s.Text()
 			case "body":
 				l.Body = d.jsonValue()
 			case "attributes":
 				d.jsonAttrs(&d.attrs, attrs)
 			case "droppedAttributesCount", "dropped_attributes_count":
-				l.Dropped = s.uint32()
+				l.Dropped = s.Uint32()
 			case "flags":
-				s.uint32()
+				s.Uint32()
 			case "traceId", "trace_id":
 				d.jsonID(l.TraceID[:], "trace id")
 			case "spanId", "span_id":
 				d.jsonID(l.Span[:], "span id")
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}

@@ -22,19 +22,19 @@ var temporalityNames = []string{"UNSPECIFIED", "DELTA", "CUMULATIVE"}
 func (d *Decoder) jsonMetric(r *span.Resource, sc *span.Scope) {
 	s := &d.json
 	m := metric{resource: r, scope: sc, first: len(d.points)}
-	if s.begin('{') {
-		for s.more('}') {
-			k := s.key()
-			if s.null() {
+	if s.Begin('{') {
+		for s.More('}') {
+			k := s.Key()
+			if s.Null() {
 				continue
 			}
 			switch k {
 			case "name":
-				m.name = s.str()
+				m.name = s.Text()
 			case "description":
-				m.description = s.str()
+				m.description = s.Text()
 			case "unit":
-				m.unit = s.str()
+				m.unit = s.Text()
 			case "gauge":
 				d.jsonData(&m, aggregate.Gauge)
 			case "sum":
@@ -46,7 +46,7 @@ func (d *Decoder) jsonMetric(r *span.Resource, sc *span.Scope) {
 			case "summary":
 				d.jsonData(&m, aggregate.Summary)
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
@@ -57,23 +57,23 @@ func (d *Decoder) jsonMetric(r *span.Resource, sc *span.Scope) {
 func (d *Decoder) jsonData(m *metric, kind aggregate.PointKind) {
 	s := &d.json
 	d.set(m, kind)
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
-	for s.more('}') {
-		switch k := s.key(); {
+	for s.More('}') {
+		switch k := s.Key(); {
 		case k == "dataPoints" || k == "data_points":
-			if s.begin('[') {
-				for s.more(']') {
+			if s.Begin('[') {
+				for s.More(']') {
 					d.jsonPoint(m)
 				}
 			}
 		case (k == "aggregationTemporality" || k == "aggregation_temporality") && kind != aggregate.Gauge && kind != aggregate.Summary:
-			m.temporality = temporality(s.enum("AGGREGATION_TEMPORALITY_", temporalityNames))
+			m.temporality = temporality(s.Enum("AGGREGATION_TEMPORALITY_", temporalityNames))
 		case (k == "isMonotonic" || k == "is_monotonic") && kind == aggregate.Sum:
-			m.monotonic = s.bool()
+			m.monotonic = s.Bool()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -84,21 +84,21 @@ func (d *Decoder) jsonPoint(m *metric) {
 	at := d.mark()
 	p := d.beginPoint(m)
 	var start, time uint64
-	if s.begin('{') {
-		for s.more('}') {
-			k := s.key()
-			if s.null() {
+	if s.Begin('{') {
+		for s.More('}') {
+			k := s.Key()
+			if s.Null() {
 				continue
 			}
 			switch k {
 			case "attributes":
 				d.jsonAttrs(&d.attrs, at.attrs)
 			case "startTimeUnixNano", "start_time_unix_nano":
-				start = s.uint(math.MaxUint64)
+				start = s.Uint(math.MaxUint64)
 			case "timeUnixNano", "time_unix_nano":
-				time = s.uint(math.MaxUint64)
+				time = s.Uint(math.MaxUint64)
 			case "flags":
-				p.Flags = s.uint32()
+				p.Flags = s.Uint32()
 			default:
 				if m.kind == aggregate.Gauge || m.kind == aggregate.Sum {
 					d.jsonNumberField(k, p)
@@ -115,11 +115,11 @@ func (d *Decoder) jsonNumberField(k string, p *aggregate.Point) {
 	s := &d.json
 	switch k {
 	case "asDouble", "as_double":
-		p.Value = span.FloatValue(s.float())
+		p.Value = span.FloatValue(s.Float())
 	case "asInt", "as_int":
-		p.Value = span.IntValue(s.int(64))
+		p.Value = span.IntValue(s.Int(64))
 	default:
-		s.skip()
+		s.Skip()
 	}
 }
 
@@ -129,64 +129,64 @@ func (d *Decoder) jsonDistributionField(k string, kind aggregate.PointKind, p *a
 	exponential := kind == aggregate.ExponentialPoint
 	switch {
 	case k == "count":
-		p.Count = s.uint(math.MaxUint64)
+		p.Count = s.Uint(math.MaxUint64)
 	case k == "sum":
-		p.Sum, p.HasSum = s.float(), kind != aggregate.Summary
+		p.Sum, p.HasSum = s.Float(), kind != aggregate.Summary
 	case k == "min" && (histogram || exponential):
-		p.Min, p.HasMin = s.float(), true
+		p.Min, p.HasMin = s.Float(), true
 	case k == "max" && (histogram || exponential):
-		p.Max, p.HasMax = s.float(), true
+		p.Max, p.HasMax = s.Float(), true
 	case (k == "bucketCounts" || k == "bucket_counts") && histogram:
 		d.jsonCounts(&p.Counts)
 	case (k == "explicitBounds" || k == "explicit_bounds") && histogram:
-		if s.begin('[') {
-			for s.more(']') {
-				d.bound(&p.Bounds, s.float())
+		if s.Begin('[') {
+			for s.More(']') {
+				d.bound(&p.Bounds, s.Float())
 			}
 		}
 	case k == "scale" && exponential:
-		p.Scale = int32(s.int(32))
+		p.Scale = int32(s.Int(32))
 	case (k == "zeroCount" || k == "zero_count") && exponential:
-		p.ZeroCount = s.uint(math.MaxUint64)
+		p.ZeroCount = s.Uint(math.MaxUint64)
 	case (k == "zeroThreshold" || k == "zero_threshold") && exponential:
-		p.ZeroThreshold = s.float()
+		p.ZeroThreshold = s.Float()
 	case k == "positive" && exponential:
 		d.jsonBuckets(&p.Positive)
 	case k == "negative" && exponential:
 		d.jsonBuckets(&p.Negative)
 	case (k == "quantileValues" || k == "quantile_values") && kind == aggregate.Summary:
-		if s.begin('[') {
-			for s.more(']') {
+		if s.Begin('[') {
+			for s.More(']') {
 				d.jsonQuantile(p, at)
 			}
 		}
 	default:
-		s.skip()
+		s.Skip()
 	}
 }
 
 func (d *Decoder) jsonCounts(list *[]uint64) {
 	s := &d.json
-	if s.begin('[') {
-		for s.more(']') {
-			d.count(list, s.uint(math.MaxUint64))
+	if s.Begin('[') {
+		for s.More(']') {
+			d.count(list, s.Uint(math.MaxUint64))
 		}
 	}
 }
 
 func (d *Decoder) jsonBuckets(b *aggregate.Buckets) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
-	for s.more('}') {
-		switch s.key() {
+	for s.More('}') {
+		switch s.Key() {
 		case "offset":
-			b.Offset = int32(s.int(32))
+			b.Offset = int32(s.Int(32))
 		case "bucketCounts", "bucket_counts":
 			d.jsonCounts(&b.Counts)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -194,15 +194,15 @@ func (d *Decoder) jsonBuckets(b *aggregate.Buckets) {
 func (d *Decoder) jsonQuantile(p *aggregate.Point, at marks) {
 	s := &d.json
 	var q aggregate.Quantile
-	if s.begin('{') {
-		for s.more('}') {
-			switch s.key() {
+	if s.Begin('{') {
+		for s.More('}') {
+			switch s.Key() {
 			case "quantile":
-				q.Quantile = s.float()
+				q.Quantile = s.Float()
 			case "value":
-				q.Value = s.float()
+				q.Value = s.Float()
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}

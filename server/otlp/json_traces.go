@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // TracesJSON decodes an ExportTraceServiceRequest in OTLP/JSON, as Traces does for protobuf.
@@ -32,27 +33,25 @@ var (
 // jsonRequest reads what requests for traces, logs and metrics have in common.
 func (d *Decoder) jsonRequest(n *jsonNames, item func(r *span.Resource, sc *span.Scope)) error {
 	s := &d.json
-	if s.peek() != '{' { // null is nothing that a client sends
-		s.unexpected("an object")
+	if s.Peek() != '{' { // null is nothing that a client sends
+		s.Unexpected("an object")
 	}
-	if s.begin('{') {
-		for s.more('}') {
-			switch s.key() {
+	if s.Begin('{') {
+		for s.More('}') {
+			switch s.Key() {
 			case n.resources, n.resources2:
-				if s.begin('[') {
-					for s.more(']') {
+				if s.Begin('[') {
+					for s.More(']') {
 						d.jsonResourceItems(n, item)
 					}
 				}
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
-	s.end()
-	if s.fault != nil {
-		return fmt.Errorf("decode OTLP JSON: byte %d of %d: %w; send the %s message, encoded as OTLP/JSON and complete",
-			min(s.at, d.size), d.size, s.fault, d.message)
+	if err := s.End(); err != nil {
+		return fmt.Errorf("decode OTLP JSON: %w; send the %s message, encoded as OTLP/JSON and complete", err, d.message)
 	}
 	return nil
 }
@@ -61,9 +60,9 @@ func (d *Decoder) jsonResourceItems(n *jsonNames, item func(r *span.Resource, sc
 	s := &d.json
 	r := d.newResource()
 	first, refusal := d.items(), ""
-	if s.begin('{') {
-		for s.more('}') {
-			switch s.key() {
+	if s.Begin('{') {
+		for s.More('}') {
+			switch s.Key() {
 			case "resource":
 				d.jsonResource(r)
 				if refusal == "" {
@@ -71,15 +70,15 @@ func (d *Decoder) jsonResourceItems(n *jsonNames, item func(r *span.Resource, sc
 				}
 				d.refusal = ""
 			case n.scopes, n.scopes2:
-				if s.begin('[') {
-					for s.more(']') {
+				if s.Begin('[') {
+					for s.More(']') {
 						d.jsonScopeItems(n, r, item)
 					}
 				}
 			case "schemaUrl", "schema_url":
-				r.SchemaURL = s.str()
+				r.SchemaURL = s.Text()
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
@@ -88,30 +87,28 @@ func (d *Decoder) jsonResourceItems(n *jsonNames, item func(r *span.Resource, sc
 
 func (d *Decoder) jsonResource(r *span.Resource) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
-	for s.more('}') {
-		switch s.key() {
+	for s.More('}') {
+		switch s.Key() {
 		case "attributes":
 			d.jsonShared(&r.Attrs)
 		case "droppedAttributesCount", "dropped_attributes_count":
-			r.Dropped = s.uint32()
+			r.Dropped = s.Uint32()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
-
-func (s *scanner) uint32() uint32 { return uint32(s.uint(math.MaxUint32)) }
 
 func (d *Decoder) jsonScopeItems(n *jsonNames, r *span.Resource, item func(r *span.Resource, sc *span.Scope)) {
 	s := &d.json
 	sc := d.newScope()
 	first, refusal := d.items(), ""
-	if s.begin('{') {
-		for s.more('}') {
-			switch s.key() {
+	if s.Begin('{') {
+		for s.More('}') {
+			switch s.Key() {
 			case "scope":
 				d.jsonScope(sc)
 				if refusal == "" {
@@ -119,15 +116,15 @@ func (d *Decoder) jsonScopeItems(n *jsonNames, r *span.Resource, item func(r *sp
 				}
 				d.refusal = ""
 			case n.items, n.items2:
-				if s.begin('[') {
-					for s.more(']') {
+				if s.Begin('[') {
+					for s.More(']') {
 						item(r, sc)
 					}
 				}
 			case "schemaUrl", "schema_url":
-				sc.SchemaURL = s.str()
+				sc.SchemaURL = s.Text()
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
@@ -136,21 +133,21 @@ func (d *Decoder) jsonScopeItems(n *jsonNames, r *span.Resource, item func(r *sp
 
 func (d *Decoder) jsonScope(sc *span.Scope) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
-	for s.more('}') {
-		switch s.key() {
+	for s.More('}') {
+		switch s.Key() {
 		case "name":
-			sc.Name = s.str()
+			sc.Name = s.Text()
 		case "version":
-			sc.Version = s.str()
+			sc.Version = s.Text()
 		case "attributes":
 			d.jsonShared(&sc.Attrs)
 		case "droppedAttributesCount", "dropped_attributes_count":
-			sc.Dropped = s.uint32()
+			sc.Dropped = s.Uint32()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -165,9 +162,9 @@ func (d *Decoder) jsonSpan(r *span.Resource, sc *span.Scope) {
 	s := &d.json
 	sp, from := d.beginSpan(r, sc)
 	var start, end uint64
-	if s.begin('{') {
-		for s.more('}') {
-			switch s.key() {
+	if s.Begin('{') {
+		for s.More('}') {
+			switch s.Key() {
 			case "traceId", "trace_id":
 				d.jsonID(sp.TraceID[:], "trace id")
 			case "spanId", "span_id":
@@ -175,33 +172,33 @@ func (d *Decoder) jsonSpan(r *span.Resource, sc *span.Scope) {
 			case "parentSpanId", "parent_span_id":
 				d.jsonID(sp.Parent[:], "parent span id")
 			case "traceState", "trace_state":
-				sp.State = s.str()
+				sp.State = s.Text()
 			case "flags":
-				sp.Flags = s.uint32()
+				sp.Flags = s.Uint32()
 			case "name":
-				sp.Name = s.str()
+				sp.Name = s.Text()
 			case "kind":
-				sp.Kind = kind(s.enum("SPAN_KIND_", kindNames))
+				sp.Kind = kind(s.Enum("SPAN_KIND_", kindNames))
 			case "startTimeUnixNano", "start_time_unix_nano":
-				start = s.uint(math.MaxUint64)
+				start = s.Uint(math.MaxUint64)
 			case "endTimeUnixNano", "end_time_unix_nano":
-				end = s.uint(math.MaxUint64)
+				end = s.Uint(math.MaxUint64)
 			case "attributes":
 				d.jsonAttrs(&d.attrs, from.attrs)
 			case "droppedAttributesCount", "dropped_attributes_count":
-				sp.DroppedAttrs = s.uint32()
+				sp.DroppedAttrs = s.Uint32()
 			case "events":
 				d.jsonEvents(from.events)
 			case "droppedEventsCount", "dropped_events_count":
-				sp.DroppedEvents = s.uint32()
+				sp.DroppedEvents = s.Uint32()
 			case "links":
 				d.jsonLinks(from.links)
 			case "droppedLinksCount", "dropped_links_count":
-				sp.DroppedLinks = s.uint32()
+				sp.DroppedLinks = s.Uint32()
 			case "status":
 				d.jsonStatus(sp)
 			default:
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
@@ -216,14 +213,14 @@ func (d *Decoder) jsonSpan(r *span.Resource, sc *span.Scope) {
 
 // jsonID reads an id, which OTLP/JSON writes in hex. An empty one is none.
 func (d *Decoder) jsonID(id []byte, what string) {
-	str := d.json.str()
+	str := d.json.Text()
 	clear(id)
 	if str == "" {
 		return
 	}
 	ok := len(str) == 2*len(id)
 	for i := 0; ok && i < len(id); i++ {
-		high, low := unhex(str[2*i]), unhex(str[2*i+1])
+		high, low := wire.Unhex(str[2*i]), wire.Unhex(str[2*i+1])
 		ok = high|low < 16
 		id[i] = high<<4 | low
 	}
@@ -234,46 +231,46 @@ func (d *Decoder) jsonID(id []byte, what string) {
 
 func (d *Decoder) jsonStatus(sp *span.Span) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
-	for s.more('}') {
-		switch s.key() {
+	for s.More('}') {
+		switch s.Key() {
 		case "message":
-			sp.Message = s.str()
+			sp.Message = s.Text()
 		case "code":
-			sp.Status = statusCode(s.enum("STATUS_CODE_", statusNames))
+			sp.Status = statusCode(s.Enum("STATUS_CODE_", statusNames))
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
 
 func (d *Decoder) jsonEvents(from int) {
 	s := &d.json
-	if !s.begin('[') {
+	if !s.Begin('[') {
 		return
 	}
-	for s.more(']') {
+	for s.More(']') {
 		if !d.room(len(d.events)-from, d.limits.Events, "events") {
-			s.skip()
+			s.Skip()
 			continue
 		}
 		var e span.Event
 		attrs := len(d.inner)
-		if s.begin('{') {
-			for s.more('}') {
-				switch s.key() {
+		if s.Begin('{') {
+			for s.More('}') {
+				switch s.Key() {
 				case "timeUnixNano", "time_unix_nano":
-					e.Time = d.time(s.uint(math.MaxUint64))
+					e.Time = d.time(s.Uint(math.MaxUint64))
 				case "name":
-					e.Name = s.str()
+					e.Name = s.Text()
 				case "attributes":
 					d.jsonAttrs(&d.inner, attrs)
 				case "droppedAttributesCount", "dropped_attributes_count":
-					e.Dropped = s.uint32()
+					e.Dropped = s.Uint32()
 				default:
-					s.skip()
+					s.Skip()
 				}
 			}
 		}
@@ -284,34 +281,34 @@ func (d *Decoder) jsonEvents(from int) {
 
 func (d *Decoder) jsonLinks(from int) {
 	s := &d.json
-	if !s.begin('[') {
+	if !s.Begin('[') {
 		return
 	}
-	for s.more(']') {
+	for s.More(']') {
 		if !d.room(len(d.links)-from, d.limits.Links, "links") {
-			s.skip()
+			s.Skip()
 			continue
 		}
 		d.links = append(d.links, span.Link{})
 		l := &d.links[len(d.links)-1]
 		attrs := len(d.inner)
-		if s.begin('{') {
-			for s.more('}') {
-				switch s.key() {
+		if s.Begin('{') {
+			for s.More('}') {
+				switch s.Key() {
 				case "traceId", "trace_id":
 					d.jsonID(l.TraceID[:], "a link's trace id")
 				case "spanId", "span_id":
 					d.jsonID(l.ID[:], "a link's span id")
 				case "traceState", "trace_state":
-					l.State = s.str()
+					l.State = s.Text()
 				case "flags":
-					l.Flags = s.uint32()
+					l.Flags = s.Uint32()
 				case "attributes":
 					d.jsonAttrs(&d.inner, attrs)
 				case "droppedAttributesCount", "dropped_attributes_count":
-					l.Dropped = s.uint32()
+					l.Dropped = s.Uint32()
 				default:
-					s.skip()
+					s.Skip()
 				}
 			}
 		}

@@ -1,12 +1,11 @@
 package otlp
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"math"
-	"unsafe"
 
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // In OTLP/JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding)
@@ -16,24 +15,24 @@ import (
 // jsonAttrs reads a list of KeyValue and appends it to *list, whose owner's attributes start at from.
 func (d *Decoder) jsonAttrs(list *[]span.Attr, from int) {
 	s := &d.json
-	if !s.begin('[') {
+	if !s.Begin('[') {
 		return
 	}
-	for s.more(']') {
+	for s.More(']') {
 		if !d.room(len(*list)-from, d.limits.Attributes, "attributes") {
-			s.skip()
+			s.Skip()
 			continue
 		}
 		var a span.Attr
-		if s.begin('{') {
-			for s.more('}') {
-				switch s.key() {
+		if s.Begin('{') {
+			for s.More('}') {
+				switch s.Key() {
 				case "key":
-					a.Key = s.str()
+					a.Key = s.Text()
 				case "value":
 					a.Value = d.jsonValue()
 				default:
-					s.skip()
+					s.Skip()
 				}
 			}
 		}
@@ -45,7 +44,7 @@ func (d *Decoder) jsonAttrs(list *[]span.Attr, from int) {
 func (d *Decoder) jsonShared(attrs *[]span.Attr) {
 	from, ok := own(d, &d.inner, *attrs)
 	if !ok {
-		d.json.skip()
+		d.json.Skip()
 		return
 	}
 	d.jsonAttrs(&d.inner, from)
@@ -55,38 +54,38 @@ func (d *Decoder) jsonShared(attrs *[]span.Attr) {
 // jsonValue reads an AnyValue.
 func (d *Decoder) jsonValue() (v span.Value) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return v
 	}
-	for s.more('}') {
-		k := s.key()
-		if s.null() { // not the member that is set
+	for s.More('}') {
+		k := s.Key()
+		if s.Null() { // not the member that is set
 			continue
 		}
 		switch k {
 		case "stringValue", "string_value":
-			v = span.StringValue(s.str())
+			v = span.StringValue(s.Text())
 		case "boolValue", "bool_value":
-			v = span.BoolValue(s.bool())
+			v = span.BoolValue(s.Bool())
 		case "intValue", "int_value":
-			v = span.IntValue(s.int(64))
+			v = span.IntValue(s.Int(64))
 		case "doubleValue", "double_value":
-			v = span.FloatValue(s.float())
+			v = span.FloatValue(s.Float())
 		case "bytesValue", "bytes_value":
-			v = span.Value{Type: span.Bytes, Str: s.base64()}
+			v = span.Value{Type: span.Bytes, Str: s.Bytes()}
 		case "arrayValue", "array_value":
 			at := len(d.pieces)
 			d.jsonNested(d.jsonElement, d.limits.Depth)
-			v = span.Value{Type: span.Array, Str: raw(d.pieces[at:])}
+			v = span.Value{Type: span.Array, Str: wire.Raw(d.pieces[at:])}
 		case "kvlistValue", "kvlist_value":
 			at := len(d.pieces)
 			d.jsonNested(d.jsonField, d.limits.Depth)
-			v = span.Value{Type: span.Map, Str: raw(d.pieces[at:])}
+			v = span.Value{Type: span.Map, Str: wire.Raw(d.pieces[at:])}
 		case "stringValueStrindex", "string_value_strindex":
-			s.int(32)
+			s.Int(32)
 			v = span.Value{}
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 	return v
@@ -97,21 +96,21 @@ func (d *Decoder) jsonNested(element func(depth int), depth int) {
 	s := &d.json
 	if depth == 0 {
 		d.refuse("arrays and maps nest deeper than %d levels; flatten the value", d.limits.Depth)
-		s.skip()
+		s.Skip()
 		return
 	}
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
-	for s.more('}') {
-		if s.key() != "values" {
-			s.skip()
+	for s.More('}') {
+		if s.Key() != "values" {
+			s.Skip()
 			continue
 		}
-		if !s.begin('[') {
+		if !s.Begin('[') {
 			continue
 		}
-		for s.more(']') {
+		for s.More(']') {
 			d.pieces = append(d.pieces, tagElement)
 			at := len(d.pieces)
 			element(depth)
@@ -123,20 +122,20 @@ func (d *Decoder) jsonNested(element func(depth int), depth int) {
 // jsonField reads a KeyValue within a map.
 func (d *Decoder) jsonField(depth int) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
 	key, at, value := "", len(d.pieces), len(d.pieces)
-	for s.more('}') {
-		switch s.key() {
+	for s.More('}') {
+		switch s.Key() {
 		case "key":
-			key = s.str()
+			key = s.Text()
 		case "value":
 			d.pieces = d.pieces[:at]
 			d.jsonElement(depth)
 			value = len(d.pieces)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 	// The value was written where the key belongs: put it behind.
@@ -169,26 +168,26 @@ func reverse(b []byte) {
 // jsonElement reads an AnyValue within an array or map and appends its encoding.
 func (d *Decoder) jsonElement(depth int) {
 	s := &d.json
-	if !s.begin('{') {
+	if !s.Begin('{') {
 		return
 	}
 	at := len(d.pieces)
-	for s.more('}') {
-		k := s.key()
-		if s.null() {
+	for s.More('}') {
+		k := s.Key()
+		if s.Null() {
 			continue
 		}
 		switch k {
 		case "stringValue", "string_value":
-			d.pieces = appendString(append(d.pieces[:at], tagString), s.str())
+			d.pieces = appendString(append(d.pieces[:at], tagString), s.Text())
 		case "boolValue", "bool_value":
-			d.pieces = append(d.pieces[:at], tagBool, boolByte(s.bool()))
+			d.pieces = append(d.pieces[:at], tagBool, boolByte(s.Bool()))
 		case "intValue", "int_value":
-			d.pieces = binary.AppendUvarint(append(d.pieces[:at], tagInt), uint64(s.int(64)))
+			d.pieces = binary.AppendUvarint(append(d.pieces[:at], tagInt), uint64(s.Int(64)))
 		case "doubleValue", "double_value":
-			d.pieces = binary.LittleEndian.AppendUint64(append(d.pieces[:at], tagDouble), math.Float64bits(s.float()))
+			d.pieces = binary.LittleEndian.AppendUint64(append(d.pieces[:at], tagDouble), math.Float64bits(s.Float()))
 		case "bytesValue", "bytes_value":
-			d.pieces = appendString(append(d.pieces[:at], tagBytes), s.base64())
+			d.pieces = appendString(append(d.pieces[:at], tagBytes), s.Bytes())
 		case "arrayValue", "array_value":
 			d.pieces = append(d.pieces[:at], tagArray)
 			d.jsonNested(d.jsonElement, depth-1)
@@ -198,40 +197,10 @@ func (d *Decoder) jsonElement(depth int) {
 			d.jsonNested(d.jsonField, depth-1)
 			d.pieces = prefixLength(d.pieces, at+1)
 		case "stringValueStrindex", "string_value_strindex":
-			s.int(32)
+			s.Int(32)
 			d.pieces = d.pieces[:at]
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-}
-
-var (
-	unpaddedStd = base64.StdEncoding.WithPadding(base64.NoPadding)
-	unpaddedURL = base64.URLEncoding.WithPadding(base64.NoPadding)
-)
-
-// base64 reads bytes, in either alphabet, with padding or without.
-func (s *scanner) base64() string {
-	s.peek()
-	at := s.pos
-	str := s.str()
-	e, unpadded := base64.StdEncoding, unpaddedStd
-	for i := range len(str) {
-		if str[i] == '-' || str[i] == '_' {
-			e, unpadded = base64.URLEncoding, unpaddedURL
-			break
-		}
-	}
-	if len(str)%4 != 0 {
-		e = unpadded
-	}
-	from := len(s.texts)
-	texts, err := e.AppendDecode(s.texts, unsafe.Slice(unsafe.StringData(str), len(str)))
-	if err != nil {
-		s.fail(at, "the string %q; want base64", clip(str))
-		return ""
-	}
-	s.texts = texts
-	return raw(s.texts[from:])
 }

@@ -1,6 +1,9 @@
 package otlp
 
-import "github.com/weft-trace/weft/server/span"
+import (
+	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
+)
 
 const noTrace = "no trace id: weft keeps logs of traces only"
 
@@ -25,43 +28,43 @@ func (d *Decoder) log(b []byte, r *span.Resource, sc *span.Scope) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagLogTime:
-			time, i = fixed64(b, i)
+			time, i = wire.Fixed64(b, i)
 		case tagLogObserved:
-			observed, i = fixed64(b, i)
+			observed, i = wire.Fixed64(b, i)
 		case tagLogSeverity:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			l.Severity = severity(n)
 		case tagLogLevel:
-			if data, i = chunk(b, i); i >= 0 {
-				l.Level = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				l.Level = wire.Text(data)
 			}
 		case tagLogEventName:
-			if data, i = chunk(b, i); i >= 0 {
-				l.Event = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				l.Event = wire.Text(data)
 			}
 		case tagLogBody:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.value(data, &l.Body)
 			}
 		case tagLogAttr:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.attr(&d.attrs, attrs, data)
 			}
 		case tagLogDropped:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			l.Dropped = uint32(n)
 		case tagLogTraceID:
-			trace, i = chunk(b, i)
+			trace, i = wire.Chunk(b, i)
 		case tagLogSpan:
-			id, i = chunk(b, i)
+			id, i = wire.Chunk(b, i)
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -69,7 +72,7 @@ func (d *Decoder) log(b []byte, r *span.Resource, sc *span.Scope) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	if !optionalIDs(trace, id, &l.TraceID, &l.Span) {

@@ -5,57 +5,58 @@ import (
 
 	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // Fields of metrics/v1/metrics.proto as tags.
 const (
-	tagMetricName        = 1<<3 | wireBytes
-	tagMetricDescription = 2<<3 | wireBytes
-	tagMetricUnit        = 3<<3 | wireBytes
-	tagMetricGauge       = 5<<3 | wireBytes // a oneof, from here on
-	tagMetricSum         = 7<<3 | wireBytes
-	tagMetricHistogram   = 9<<3 | wireBytes
-	tagMetricExponential = 10<<3 | wireBytes
-	tagMetricSummary     = 11<<3 | wireBytes
+	tagMetricName        = 1<<3 | wire.TypeBytes
+	tagMetricDescription = 2<<3 | wire.TypeBytes
+	tagMetricUnit        = 3<<3 | wire.TypeBytes
+	tagMetricGauge       = 5<<3 | wire.TypeBytes // a oneof, from here on
+	tagMetricSum         = 7<<3 | wire.TypeBytes
+	tagMetricHistogram   = 9<<3 | wire.TypeBytes
+	tagMetricExponential = 10<<3 | wire.TypeBytes
+	tagMetricSummary     = 11<<3 | wire.TypeBytes
 
-	tagPoints      = 1<<3 | wireBytes // of Gauge, Sum, Histogram, ExponentialHistogram, Summary
-	tagTemporality = 2<<3 | wireVarint
-	tagMonotonic   = 3<<3 | wireVarint
+	tagPoints      = 1<<3 | wire.TypeBytes // of Gauge, Sum, Histogram, ExponentialHistogram, Summary
+	tagTemporality = 2<<3 | wire.TypeVarint
+	tagMonotonic   = 3<<3 | wire.TypeVarint
 
-	tagPointStart = 2<<3 | wireFixed64 // of every kind of point, as are the next
-	tagPointTime  = 3<<3 | wireFixed64
-	tagPointCount = 4<<3 | wireFixed64 // of histograms and summaries
-	tagPointSum   = 5<<3 | wireFixed64
+	tagPointStart = 2<<3 | wire.TypeFixed64 // of every kind of point, as are the next
+	tagPointTime  = 3<<3 | wire.TypeFixed64
+	tagPointCount = 4<<3 | wire.TypeFixed64 // of histograms and summaries
+	tagPointSum   = 5<<3 | wire.TypeFixed64
 
-	tagNumberDouble = 4<<3 | wireFixed64
-	tagNumberInt    = 6<<3 | wireFixed64
-	tagNumberAttr   = 7<<3 | wireBytes // also of a summary
-	tagNumberFlags  = 8<<3 | wireVarint
+	tagNumberDouble = 4<<3 | wire.TypeFixed64
+	tagNumberInt    = 6<<3 | wire.TypeFixed64
+	tagNumberAttr   = 7<<3 | wire.TypeBytes // also of a summary
+	tagNumberFlags  = 8<<3 | wire.TypeVarint
 
-	tagHistogramCounts      = 6<<3 | wireBytes // packed
-	tagHistogramCount       = 6<<3 | wireFixed64
-	tagHistogramBounds      = 7<<3 | wireBytes
-	tagHistogramBound       = 7<<3 | wireFixed64
-	tagHistogramAttr        = 9<<3 | wireBytes
-	tagHistogramFlags       = 10<<3 | wireVarint // also of an exponential histogram
-	tagHistogramMin         = 11<<3 | wireFixed64
-	tagHistogramMax         = 12<<3 | wireFixed64
-	tagExponentialAttr      = 1<<3 | wireBytes
-	tagExponentialScale     = 6<<3 | wireVarint
-	tagExponentialZeroCount = 7<<3 | wireFixed64
-	tagExponentialPositive  = 8<<3 | wireBytes
-	tagExponentialNegative  = 9<<3 | wireBytes
-	tagExponentialMin       = 12<<3 | wireFixed64
-	tagExponentialMax       = 13<<3 | wireFixed64
-	tagExponentialThreshold = 14<<3 | wireFixed64
+	tagHistogramCounts      = 6<<3 | wire.TypeBytes // packed
+	tagHistogramCount       = 6<<3 | wire.TypeFixed64
+	tagHistogramBounds      = 7<<3 | wire.TypeBytes
+	tagHistogramBound       = 7<<3 | wire.TypeFixed64
+	tagHistogramAttr        = 9<<3 | wire.TypeBytes
+	tagHistogramFlags       = 10<<3 | wire.TypeVarint // also of an exponential histogram
+	tagHistogramMin         = 11<<3 | wire.TypeFixed64
+	tagHistogramMax         = 12<<3 | wire.TypeFixed64
+	tagExponentialAttr      = 1<<3 | wire.TypeBytes
+	tagExponentialScale     = 6<<3 | wire.TypeVarint
+	tagExponentialZeroCount = 7<<3 | wire.TypeFixed64
+	tagExponentialPositive  = 8<<3 | wire.TypeBytes
+	tagExponentialNegative  = 9<<3 | wire.TypeBytes
+	tagExponentialMin       = 12<<3 | wire.TypeFixed64
+	tagExponentialMax       = 13<<3 | wire.TypeFixed64
+	tagExponentialThreshold = 14<<3 | wire.TypeFixed64
 
-	tagBucketsOffset = 1<<3 | wireVarint
-	tagBucketsCounts = 2<<3 | wireBytes // packed
-	tagBucketsCount  = 2<<3 | wireVarint
+	tagBucketsOffset = 1<<3 | wire.TypeVarint
+	tagBucketsCounts = 2<<3 | wire.TypeBytes // packed
+	tagBucketsCount  = 2<<3 | wire.TypeVarint
 
-	tagSummaryQuantile  = 6<<3 | wireBytes
-	tagQuantileQuantile = 1<<3 | wireFixed64
-	tagQuantileValue    = 2<<3 | wireFixed64
+	tagSummaryQuantile  = 6<<3 | wire.TypeBytes
+	tagQuantileQuantile = 1<<3 | wire.TypeFixed64
+	tagQuantileValue    = 2<<3 | wire.TypeFixed64
 )
 
 // Metrics decodes an ExportMetricsServiceRequest in protobuf, as Traces does,
@@ -98,23 +99,23 @@ func (d *Decoder) metric(b []byte, r *span.Resource, sc *span.Scope) error {
 		var tag uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		var k aggregate.PointKind
 		switch tag {
 		case tagMetricName, tagMetricDescription, tagMetricUnit:
-			if data, i = chunk(b, i); i < 0 {
-				return d.broken(b, at, cause(i))
+			if data, i = wire.Chunk(b, i); i < 0 {
+				return d.broken(b, at, wire.Cause(i))
 			}
 			switch tag {
 			case tagMetricName:
-				m.name = text(data)
+				m.name = wire.Text(data)
 			case tagMetricDescription:
-				m.description = text(data)
+				m.description = wire.Text(data)
 			case tagMetricUnit:
-				m.unit = text(data)
+				m.unit = wire.Text(data)
 			}
 		case tagMetricGauge:
 			k = aggregate.Gauge
@@ -127,13 +128,13 @@ func (d *Decoder) metric(b []byte, r *span.Resource, sc *span.Scope) error {
 		case tagMetricSummary:
 			k = aggregate.Summary
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
 		if k != 0 {
-			if data, i = chunk(b, i); i < 0 {
-				return d.broken(b, at, cause(i))
+			if data, i = wire.Chunk(b, i); i < 0 {
+				return d.broken(b, at, wire.Cause(i))
 			}
 			d.set(&m, k)
 			err = d.data(data, &m)
@@ -169,23 +170,23 @@ func (d *Decoder) data(b []byte, m *metric) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch {
 		case tag == tagPoints:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.point(data, m)
 			}
 		case tag == tagTemporality && m.kind != aggregate.Gauge && m.kind != aggregate.Summary:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			m.temporality = temporality(n)
 		case tag == tagMonotonic && m.kind == aggregate.Sum:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			m.monotonic = n != 0
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -193,7 +194,7 @@ func (d *Decoder) data(b []byte, m *metric) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	return nil
@@ -269,15 +270,15 @@ func (d *Decoder) point(b []byte, m *metric) error {
 	for i := 0; i < len(b); {
 		var tag uint64
 		field := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, field, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, field, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagPointStart:
-			start, i = fixed64(b, i)
+			start, i = wire.Fixed64(b, i)
 		case tagPointTime:
-			time, i = fixed64(b, i)
+			time, i = wire.Fixed64(b, i)
 		default:
 			switch m.kind {
 			case aggregate.Gauge, aggregate.Sum:
@@ -294,7 +295,7 @@ func (d *Decoder) point(b []byte, m *metric) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, field, cause(i))
+			return d.broken(b, field, wire.Cause(i))
 		}
 	}
 	d.endPoint(m, p, at, start, time)
@@ -302,7 +303,7 @@ func (d *Decoder) point(b []byte, m *metric) error {
 }
 
 func (d *Decoder) unknown(b []byte, i int, tag uint64) (int, error) {
-	next, err := skip(b, i, tag)
+	next, err := wire.Skip(b, i, tag)
 	if err != nil {
 		return 0, d.broken(b, i, err)
 	}
@@ -313,19 +314,19 @@ func (d *Decoder) numberField(b []byte, i int, tag uint64, p *aggregate.Point, a
 	var n uint64
 	switch tag {
 	case tagNumberDouble:
-		if n, i = fixed64(b, i); i >= 0 {
+		if n, i = wire.Fixed64(b, i); i >= 0 {
 			p.Value = span.Value{Type: span.Float, Num: n}
 		}
 	case tagNumberInt:
-		if n, i = fixed64(b, i); i >= 0 {
+		if n, i = wire.Fixed64(b, i); i >= 0 {
 			p.Value = span.Value{Type: span.Int, Num: n}
 		}
 	case tagNumberFlags:
-		n, i = uvarint(b, i)
+		n, i = wire.Uvarint(b, i)
 		p.Flags = uint32(n)
 	case tagNumberAttr:
 		var data []byte
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.attr(&d.attrs, at.attrs, data)
 		}
 	default:
@@ -339,7 +340,7 @@ func (d *Decoder) histogramField(b []byte, i int, tag uint64, p *aggregate.Point
 	var data []byte
 	switch tag {
 	case tagPointCount:
-		p.Count, i = fixed64(b, i)
+		p.Count, i = wire.Fixed64(b, i)
 	case tagPointSum:
 		i = float(b, i, &p.Sum, &p.HasSum)
 	case tagHistogramMin:
@@ -347,28 +348,28 @@ func (d *Decoder) histogramField(b []byte, i int, tag uint64, p *aggregate.Point
 	case tagHistogramMax:
 		i = float(b, i, &p.Max, &p.HasMax)
 	case tagHistogramFlags:
-		n, i = uvarint(b, i)
+		n, i = wire.Uvarint(b, i)
 		p.Flags = uint32(n)
 	case tagHistogramAttr:
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.attr(&d.attrs, at.attrs, data)
 		}
 	case tagHistogramCount:
-		if n, i = fixed64(b, i); i >= 0 {
+		if n, i = wire.Fixed64(b, i); i >= 0 {
 			d.count(&p.Counts, n)
 		}
 	case tagHistogramBound:
-		if n, i = fixed64(b, i); i >= 0 {
+		if n, i = wire.Fixed64(b, i); i >= 0 {
 			d.bound(&p.Bounds, math.Float64frombits(n))
 		}
 	case tagHistogramCounts, tagHistogramBounds:
-		if data, i = chunk(b, i); i < 0 {
+		if data, i = wire.Chunk(b, i); i < 0 {
 			break
 		}
 		for k := 0; k < len(data); {
 			from := k
-			if n, k = fixed64(data, k); k < 0 {
-				return 0, d.broken(data, from, errTruncated)
+			if n, k = wire.Fixed64(data, k); k < 0 {
+				return 0, d.broken(data, from, wire.ErrTruncated)
 			}
 			if tag == tagHistogramCounts {
 				d.count(&p.Counts, n)
@@ -387,7 +388,7 @@ func (d *Decoder) exponentialField(b []byte, i int, tag uint64, p *aggregate.Poi
 	var data []byte
 	switch tag {
 	case tagPointCount:
-		p.Count, i = fixed64(b, i)
+		p.Count, i = wire.Fixed64(b, i)
 	case tagPointSum:
 		i = float(b, i, &p.Sum, &p.HasSum)
 	case tagExponentialMin:
@@ -397,23 +398,23 @@ func (d *Decoder) exponentialField(b []byte, i int, tag uint64, p *aggregate.Poi
 	case tagExponentialThreshold:
 		i = float(b, i, &p.ZeroThreshold, new(bool))
 	case tagExponentialZeroCount:
-		p.ZeroCount, i = fixed64(b, i)
+		p.ZeroCount, i = wire.Fixed64(b, i)
 	case tagExponentialScale:
-		n, i = uvarint(b, i)
+		n, i = wire.Uvarint(b, i)
 		p.Scale = zigzag(n)
 	case tagHistogramFlags:
-		n, i = uvarint(b, i)
+		n, i = wire.Uvarint(b, i)
 		p.Flags = uint32(n)
 	case tagExponentialAttr:
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.attr(&d.attrs, at.attrs, data)
 		}
 	case tagExponentialPositive:
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.buckets(data, &p.Positive)
 		}
 	case tagExponentialNegative:
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.buckets(data, &p.Negative)
 		}
 	default:
@@ -428,25 +429,25 @@ func (d *Decoder) buckets(b []byte, k *aggregate.Buckets) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		switch tag {
 		case tagBucketsOffset:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			k.Offset = zigzag(n)
 		case tagBucketsCount:
-			if n, i = uvarint(b, i); i >= 0 {
+			if n, i = wire.Uvarint(b, i); i >= 0 {
 				d.count(&k.Counts, n)
 			}
 		case tagBucketsCounts:
-			if data, i = chunk(b, i); i < 0 {
+			if data, i = wire.Chunk(b, i); i < 0 {
 				break
 			}
 			for j := 0; j < len(data); {
 				from := j
-				if n, j = uvarint(data, j); j < 0 {
-					return d.broken(data, from, cause(j))
+				if n, j = wire.Uvarint(data, j); j < 0 {
+					return d.broken(data, from, wire.Cause(j))
 				}
 				d.count(&k.Counts, n)
 			}
@@ -457,7 +458,7 @@ func (d *Decoder) buckets(b []byte, k *aggregate.Buckets) error {
 			}
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	return nil
@@ -468,18 +469,18 @@ func (d *Decoder) summaryField(b []byte, i int, tag uint64, p *aggregate.Point, 
 	var data []byte
 	switch tag {
 	case tagPointCount:
-		p.Count, i = fixed64(b, i)
+		p.Count, i = wire.Fixed64(b, i)
 	case tagPointSum:
 		i = float(b, i, &p.Sum, new(bool))
 	case tagNumberFlags:
-		n, i = uvarint(b, i)
+		n, i = wire.Uvarint(b, i)
 		p.Flags = uint32(n)
 	case tagNumberAttr:
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.attr(&d.attrs, at.attrs, data)
 		}
 	case tagSummaryQuantile:
-		if data, i = chunk(b, i); i >= 0 {
+		if data, i = wire.Chunk(b, i); i >= 0 {
 			err = d.quantile(data, p, at)
 		}
 	default:
@@ -493,8 +494,8 @@ func (d *Decoder) quantile(b []byte, p *aggregate.Point, at marks) error {
 	for i := 0; i < len(b); {
 		var tag uint64
 		field := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, field, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, field, wire.Cause(i))
 		}
 		switch tag {
 		case tagQuantileQuantile:
@@ -508,7 +509,7 @@ func (d *Decoder) quantile(b []byte, p *aggregate.Point, at marks) error {
 			}
 		}
 		if i < 0 {
-			return d.broken(b, field, cause(i))
+			return d.broken(b, field, wire.Cause(i))
 		}
 	}
 	d.addQuantile(p, at, q)
@@ -546,7 +547,7 @@ func extend[T any](d *Decoder, arena, list *[]T, v T) {
 
 // float reads a double at b[i].
 func float(b []byte, i int, f *float64, has *bool) int {
-	n, i := fixed64(b, i)
+	n, i := wire.Fixed64(b, i)
 	if i >= 0 {
 		*f, *has = math.Float64frombits(n), true
 	}

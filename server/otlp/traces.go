@@ -5,59 +5,60 @@ import (
 	"math"
 
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // Fields as tags, of collector/trace/v1/trace_service.proto,
 // trace/v1/trace.proto, resource/v1/resource.proto and common/v1/common.proto.
 const (
-	tagResourceItems = 1<<3 | wireBytes // ExportTraceServiceRequest.resource_spans; the same in logs and metrics
+	tagResourceItems = 1<<3 | wire.TypeBytes // ExportTraceServiceRequest.resource_spans; the same in logs and metrics
 
-	tagResource  = 1<<3 | wireBytes // ResourceSpans; the same in ResourceLogs, ResourceMetrics
-	tagScopes    = 2<<3 | wireBytes
-	tagSchemaURL = 3<<3 | wireBytes // also of ScopeSpans
+	tagResource  = 1<<3 | wire.TypeBytes // ResourceSpans; the same in ResourceLogs, ResourceMetrics
+	tagScopes    = 2<<3 | wire.TypeBytes
+	tagSchemaURL = 3<<3 | wire.TypeBytes // also of ScopeSpans
 
-	tagScope = 1<<3 | wireBytes // ScopeSpans; the same in ScopeLogs, ScopeMetrics
-	tagItem  = 2<<3 | wireBytes
+	tagScope = 1<<3 | wire.TypeBytes // ScopeSpans; the same in ScopeLogs, ScopeMetrics
+	tagItem  = 2<<3 | wire.TypeBytes
 
-	tagResourceAttr    = 1<<3 | wireBytes
-	tagResourceDropped = 2<<3 | wireVarint
+	tagResourceAttr    = 1<<3 | wire.TypeBytes
+	tagResourceDropped = 2<<3 | wire.TypeVarint
 
-	tagScopeName    = 1<<3 | wireBytes
-	tagScopeVersion = 2<<3 | wireBytes
-	tagScopeAttr    = 3<<3 | wireBytes
-	tagScopeDropped = 4<<3 | wireVarint
+	tagScopeName    = 1<<3 | wire.TypeBytes
+	tagScopeVersion = 2<<3 | wire.TypeBytes
+	tagScopeAttr    = 3<<3 | wire.TypeBytes
+	tagScopeDropped = 4<<3 | wire.TypeVarint
 
-	tagSpanTraceID       = 1<<3 | wireBytes
-	tagSpanID            = 2<<3 | wireBytes
-	tagSpanState         = 3<<3 | wireBytes
-	tagSpanParent        = 4<<3 | wireBytes
-	tagSpanName          = 5<<3 | wireBytes
-	tagSpanKind          = 6<<3 | wireVarint
-	tagSpanStart         = 7<<3 | wireFixed64
-	tagSpanEnd           = 8<<3 | wireFixed64
-	tagSpanAttr          = 9<<3 | wireBytes
-	tagSpanDroppedAttrs  = 10<<3 | wireVarint
-	tagSpanEvent         = 11<<3 | wireBytes
-	tagSpanDroppedEvents = 12<<3 | wireVarint
-	tagSpanLink          = 13<<3 | wireBytes
-	tagSpanDroppedLinks  = 14<<3 | wireVarint
-	tagSpanStatus        = 15<<3 | wireBytes
-	tagSpanFlags         = 16<<3 | wireFixed32
+	tagSpanTraceID       = 1<<3 | wire.TypeBytes
+	tagSpanID            = 2<<3 | wire.TypeBytes
+	tagSpanState         = 3<<3 | wire.TypeBytes
+	tagSpanParent        = 4<<3 | wire.TypeBytes
+	tagSpanName          = 5<<3 | wire.TypeBytes
+	tagSpanKind          = 6<<3 | wire.TypeVarint
+	tagSpanStart         = 7<<3 | wire.TypeFixed64
+	tagSpanEnd           = 8<<3 | wire.TypeFixed64
+	tagSpanAttr          = 9<<3 | wire.TypeBytes
+	tagSpanDroppedAttrs  = 10<<3 | wire.TypeVarint
+	tagSpanEvent         = 11<<3 | wire.TypeBytes
+	tagSpanDroppedEvents = 12<<3 | wire.TypeVarint
+	tagSpanLink          = 13<<3 | wire.TypeBytes
+	tagSpanDroppedLinks  = 14<<3 | wire.TypeVarint
+	tagSpanStatus        = 15<<3 | wire.TypeBytes
+	tagSpanFlags         = 16<<3 | wire.TypeFixed32
 
-	tagEventTime    = 1<<3 | wireFixed64
-	tagEventName    = 2<<3 | wireBytes
-	tagEventAttr    = 3<<3 | wireBytes
-	tagEventDropped = 4<<3 | wireVarint
+	tagEventTime    = 1<<3 | wire.TypeFixed64
+	tagEventName    = 2<<3 | wire.TypeBytes
+	tagEventAttr    = 3<<3 | wire.TypeBytes
+	tagEventDropped = 4<<3 | wire.TypeVarint
 
-	tagLinkTraceID = 1<<3 | wireBytes
-	tagLinkID      = 2<<3 | wireBytes
-	tagLinkState   = 3<<3 | wireBytes
-	tagLinkAttr    = 4<<3 | wireBytes
-	tagLinkDropped = 5<<3 | wireVarint
-	tagLinkFlags   = 6<<3 | wireFixed32
+	tagLinkTraceID = 1<<3 | wire.TypeBytes
+	tagLinkID      = 2<<3 | wire.TypeBytes
+	tagLinkState   = 3<<3 | wire.TypeBytes
+	tagLinkAttr    = 4<<3 | wire.TypeBytes
+	tagLinkDropped = 5<<3 | wire.TypeVarint
+	tagLinkFlags   = 6<<3 | wire.TypeFixed32
 
-	tagStatusMessage = 2<<3 | wireBytes
-	tagStatusCode    = 3<<3 | wireVarint
+	tagStatusMessage = 2<<3 | wire.TypeBytes
+	tagStatusCode    = 3<<3 | wire.TypeVarint
 )
 
 // Traces decodes an ExportTraceServiceRequest in protobuf. Spans that are
@@ -81,18 +82,18 @@ func (d *Decoder) request(b []byte, item itemFunc) error {
 		var tag uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		if tag != tagResourceItems {
 			var err error
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				return d.broken(b, at, err)
 			}
 			continue
 		}
-		if data, i = chunk(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if data, i = wire.Chunk(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		if err := d.resourceItems(data, item); err != nil {
 			return err
@@ -110,14 +111,14 @@ func (d *Decoder) resourceItems(b []byte, item itemFunc) error {
 		var tag uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagResource, tagScopes, tagSchemaURL:
-			if data, i = chunk(b, i); i < 0 {
-				return d.broken(b, at, cause(i))
+			if data, i = wire.Chunk(b, i); i < 0 {
+				return d.broken(b, at, wire.Cause(i))
 			}
 			switch tag {
 			case tagResource:
@@ -126,10 +127,10 @@ func (d *Decoder) resourceItems(b []byte, item itemFunc) error {
 			case tagScopes:
 				err = d.scopeItems(data, r, item)
 			case tagSchemaURL:
-				r.SchemaURL = text(data)
+				r.SchemaURL = wire.Text(data)
 			}
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -163,21 +164,21 @@ func (d *Decoder) resource(b []byte, r *span.Resource) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagResourceAttr:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.sharedAttr(&r.Attrs, data)
 			}
 		case tagResourceDropped:
-			if n, i = uvarint(b, i); i >= 0 {
+			if n, i = wire.Uvarint(b, i); i >= 0 {
 				r.Dropped = uint32(n)
 			}
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -185,7 +186,7 @@ func (d *Decoder) resource(b []byte, r *span.Resource) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	return nil
@@ -228,14 +229,14 @@ func (d *Decoder) scopeItems(b []byte, r *span.Resource, item itemFunc) error {
 		var tag uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagItem, tagScope, tagSchemaURL:
-			if data, i = chunk(b, i); i < 0 {
-				return d.broken(b, at, cause(i))
+			if data, i = wire.Chunk(b, i); i < 0 {
+				return d.broken(b, at, wire.Cause(i))
 			}
 			switch tag {
 			case tagItem:
@@ -244,10 +245,10 @@ func (d *Decoder) scopeItems(b []byte, r *span.Resource, item itemFunc) error {
 				err = d.scope(data, s)
 				refusal, d.refusal = cmp.Or(refusal, d.refusal), ""
 			case tagSchemaURL:
-				s.SchemaURL = text(data)
+				s.SchemaURL = wire.Text(data)
 			}
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -272,29 +273,29 @@ func (d *Decoder) scope(b []byte, s *span.Scope) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagScopeName:
-			if data, i = chunk(b, i); i >= 0 {
-				s.Name = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				s.Name = wire.Text(data)
 			}
 		case tagScopeVersion:
-			if data, i = chunk(b, i); i >= 0 {
-				s.Version = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				s.Version = wire.Text(data)
 			}
 		case tagScopeAttr:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.sharedAttr(&s.Attrs, data)
 			}
 		case tagScopeDropped:
-			if n, i = uvarint(b, i); i >= 0 {
+			if n, i = wire.Uvarint(b, i); i >= 0 {
 				s.Dropped = uint32(n)
 			}
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -302,7 +303,7 @@ func (d *Decoder) scope(b []byte, s *span.Scope) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	return nil
@@ -317,62 +318,62 @@ func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagSpanAttr:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.attr(&d.attrs, from.attrs, data)
 			}
 		case tagSpanTraceID:
-			trace, i = chunk(b, i)
+			trace, i = wire.Chunk(b, i)
 		case tagSpanID:
-			id, i = chunk(b, i)
+			id, i = wire.Chunk(b, i)
 		case tagSpanParent:
-			parent, i = chunk(b, i)
+			parent, i = wire.Chunk(b, i)
 		case tagSpanState:
-			if data, i = chunk(b, i); i >= 0 {
-				s.State = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				s.State = wire.Text(data)
 			}
 		case tagSpanName:
-			if data, i = chunk(b, i); i >= 0 {
-				s.Name = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				s.Name = wire.Text(data)
 			}
 		case tagSpanKind:
-			if n, i = uvarint(b, i); i >= 0 {
+			if n, i = wire.Uvarint(b, i); i >= 0 {
 				s.Kind = kind(n)
 			}
 		case tagSpanStart:
-			start, i = fixed64(b, i)
+			start, i = wire.Fixed64(b, i)
 		case tagSpanEnd:
-			end, i = fixed64(b, i)
+			end, i = wire.Fixed64(b, i)
 		case tagSpanFlags:
-			s.Flags, i = fixed32(b, i)
+			s.Flags, i = wire.Fixed32(b, i)
 		case tagSpanStatus:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.status(data, s)
 			}
 		case tagSpanEvent:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.event(data, from.events)
 			}
 		case tagSpanLink:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.link(data, from.links)
 			}
 		case tagSpanDroppedAttrs:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			s.DroppedAttrs = uint32(n)
 		case tagSpanDroppedEvents:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			s.DroppedEvents = uint32(n)
 		case tagSpanDroppedLinks:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			s.DroppedLinks = uint32(n)
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -380,7 +381,7 @@ func (d *Decoder) span(b []byte, r *span.Resource, sc *span.Scope) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	if len(trace) == len(s.TraceID) {
@@ -465,25 +466,25 @@ func (d *Decoder) status(b []byte, s *span.Span) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		switch tag {
 		case tagStatusMessage:
-			if data, i = chunk(b, i); i >= 0 {
-				s.Message = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				s.Message = wire.Text(data)
 			}
 		case tagStatusCode:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			s.Status = statusCode(n)
 		default:
 			var err error
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				return d.broken(b, at, err)
 			}
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	return nil
@@ -508,27 +509,27 @@ func (d *Decoder) event(b []byte, from int) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagEventTime:
-			n, i = fixed64(b, i)
+			n, i = wire.Fixed64(b, i)
 			e.Time = d.time(n)
 		case tagEventName:
-			if data, i = chunk(b, i); i >= 0 {
-				e.Name = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				e.Name = wire.Text(data)
 			}
 		case tagEventAttr:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.attr(&d.inner, attrs, data)
 			}
 		case tagEventDropped:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			e.Dropped = uint32(n)
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -536,7 +537,7 @@ func (d *Decoder) event(b []byte, from int) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	e.Attrs = since(d.inner, attrs)
@@ -566,30 +567,30 @@ func (d *Decoder) link(b []byte, from int) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		var err error
 		switch tag {
 		case tagLinkTraceID:
-			trace, i = chunk(b, i)
+			trace, i = wire.Chunk(b, i)
 		case tagLinkID:
-			id, i = chunk(b, i)
+			id, i = wire.Chunk(b, i)
 		case tagLinkState:
-			if data, i = chunk(b, i); i >= 0 {
-				l.State = text(data)
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				l.State = wire.Text(data)
 			}
 		case tagLinkAttr:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				err = d.attr(&d.inner, attrs, data)
 			}
 		case tagLinkDropped:
-			n, i = uvarint(b, i)
+			n, i = wire.Uvarint(b, i)
 			l.Dropped = uint32(n)
 		case tagLinkFlags:
-			l.Flags, i = fixed32(b, i)
+			l.Flags, i = wire.Fixed32(b, i)
 		default:
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				err = d.broken(b, at, err)
 			}
 		}
@@ -597,7 +598,7 @@ func (d *Decoder) link(b []byte, from int) error {
 			return err
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	if !optionalIDs(trace, id, &l.TraceID, &l.ID) {

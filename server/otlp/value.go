@@ -6,23 +6,24 @@ import (
 	"unsafe"
 
 	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/wire"
 )
 
 // Fields of common/v1/common.proto as tags: number<<3 | wire type.
 const (
-	tagKey   = 1<<3 | wireBytes // KeyValue
-	tagValue = 2<<3 | wireBytes
+	tagKey   = 1<<3 | wire.TypeBytes // KeyValue
+	tagValue = 2<<3 | wire.TypeBytes
 
-	tagString   = 1<<3 | wireBytes // AnyValue, a oneof
-	tagBool     = 2<<3 | wireVarint
-	tagInt      = 3<<3 | wireVarint
-	tagDouble   = 4<<3 | wireFixed64
-	tagArray    = 5<<3 | wireBytes
-	tagMap      = 6<<3 | wireBytes
-	tagBytes    = 7<<3 | wireBytes
-	tagStrindex = 8<<3 | wireVarint // of profiles only; elsewhere it stands for no value
+	tagString   = 1<<3 | wire.TypeBytes // AnyValue, a oneof
+	tagBool     = 2<<3 | wire.TypeVarint
+	tagInt      = 3<<3 | wire.TypeVarint
+	tagDouble   = 4<<3 | wire.TypeFixed64
+	tagArray    = 5<<3 | wire.TypeBytes
+	tagMap      = 6<<3 | wire.TypeBytes
+	tagBytes    = 7<<3 | wire.TypeBytes
+	tagStrindex = 8<<3 | wire.TypeVarint // of profiles only; elsewhere it stands for no value
 
-	tagElement = 1<<3 | wireBytes // ArrayValue.values, KeyValueList.values
+	tagElement = 1<<3 | wire.TypeBytes // ArrayValue.values, KeyValueList.values
 )
 
 // attr decodes a KeyValue and appends it to *list, whose owner's attributes
@@ -36,27 +37,27 @@ func (d *Decoder) attr(list *[]span.Attr, from int, b []byte) error {
 	for i := 0; i < len(b); {
 		var tag uint64
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		switch tag {
 		case tagKey:
 			var data []byte
-			if data, i = chunk(b, i); i < 0 {
-				return d.broken(b, at, cause(i))
+			if data, i = wire.Chunk(b, i); i < 0 {
+				return d.broken(b, at, wire.Cause(i))
 			}
-			a.Key = text(data)
+			a.Key = wire.Text(data)
 		case tagValue:
 			var data []byte
-			if data, i = chunk(b, i); i < 0 {
-				return d.broken(b, at, cause(i))
+			if data, i = wire.Chunk(b, i); i < 0 {
+				return d.broken(b, at, wire.Cause(i))
 			}
 			if err := d.value(data, &a.Value); err != nil {
 				return err
 			}
 		default:
 			var err error
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				return d.broken(b, at, err)
 			}
 		}
@@ -70,48 +71,48 @@ func (d *Decoder) value(b []byte, v *span.Value) error {
 		var tag, n uint64
 		var data []byte
 		at := i
-		if tag, i = uvarint(b, i); i < 0 {
-			return d.broken(b, at, cause(i))
+		if tag, i = wire.Uvarint(b, i); i < 0 {
+			return d.broken(b, at, wire.Cause(i))
 		}
 		switch tag {
 		case tagString:
-			if data, i = chunk(b, i); i >= 0 {
-				*v = span.Value{Type: span.String, Str: text(data)}
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				*v = span.Value{Type: span.String, Str: wire.Text(data)}
 			}
 		case tagInt:
-			if n, i = uvarint(b, i); i >= 0 {
+			if n, i = wire.Uvarint(b, i); i >= 0 {
 				*v = span.Value{Type: span.Int, Num: n}
 			}
 		case tagBool:
-			if n, i = uvarint(b, i); i >= 0 {
+			if n, i = wire.Uvarint(b, i); i >= 0 {
 				*v = span.BoolValue(n != 0)
 			}
 		case tagDouble:
-			if n, i = fixed64(b, i); i >= 0 {
+			if n, i = wire.Fixed64(b, i); i >= 0 {
 				*v = span.Value{Type: span.Float, Num: n}
 			}
 		case tagBytes:
-			if data, i = chunk(b, i); i >= 0 {
-				*v = span.Value{Type: span.Bytes, Str: raw(data)}
+			if data, i = wire.Chunk(b, i); i >= 0 {
+				*v = span.Value{Type: span.Bytes, Str: wire.Raw(data)}
 			}
 		case tagArray, tagMap:
-			if data, i = chunk(b, i); i >= 0 {
+			if data, i = wire.Chunk(b, i); i >= 0 {
 				if err := d.nested(tag, data, v); err != nil {
 					return err
 				}
 			}
 		case tagStrindex:
-			if _, i = uvarint(b, i); i >= 0 {
+			if _, i = wire.Uvarint(b, i); i >= 0 {
 				*v = span.Value{}
 			}
 		default:
 			var err error
-			if i, err = skip(b, i, tag); err != nil {
+			if i, err = wire.Skip(b, i, tag); err != nil {
 				return d.broken(b, at, err)
 			}
 		}
 		if i < 0 {
-			return d.broken(b, at, cause(i))
+			return d.broken(b, at, wire.Cause(i))
 		}
 	}
 	return nil
@@ -135,7 +136,7 @@ func (d *Decoder) nested(tag uint64, b []byte, v *span.Value) error {
 	default:
 		return d.broken(s.at, s.i, s.err)
 	}
-	str := raw(b)
+	str := wire.Raw(b)
 	if !s.plain {
 		str = string(appendNested(nil, t, b))
 	}
@@ -157,7 +158,7 @@ func (d *Decoder) join(a, b string) string {
 		d.pieces = append(d.pieces, a...)
 	}
 	d.pieces = append(d.pieces, b...)
-	return raw(d.pieces[d.joined:])
+	return wire.Raw(d.pieces[d.joined:])
 }
 
 // scan walks over nested values: are they valid, and canonical?
@@ -173,36 +174,36 @@ func (s *scan) fail(b []byte, i int, err error) { s.err, s.at, s.i = err, b, i }
 // tag reads a tag and its data, if it has that wire type.
 func (s *scan) field(b []byte, i int) (tag, n uint64, data []byte, next int) {
 	at := i
-	if tag, i = uvarint(b, i); i < 0 {
-		s.fail(b, at, cause(i))
+	if tag, i = wire.Uvarint(b, i); i < 0 {
+		s.fail(b, at, wire.Cause(i))
 		return 0, 0, nil, -1
 	}
 	from := i
 	switch tag & 7 {
-	case wireBytes:
-		if data, i = chunk(b, i); i >= 0 && i-len(data)-from > varintSize(uint64(len(data))) {
+	case wire.TypeBytes:
+		if data, i = wire.Chunk(b, i); i >= 0 && i-len(data)-from > wire.Size(uint64(len(data))) {
 			s.plain = false
 		}
-	case wireVarint:
-		if n, i = uvarint(b, i); i >= 0 && i-from > varintSize(n) {
+	case wire.TypeVarint:
+		if n, i = wire.Uvarint(b, i); i >= 0 && i-from > wire.Size(n) {
 			s.plain = false
 		}
-	case wireFixed64:
-		n, i = fixed64(b, i)
+	case wire.TypeFixed64:
+		n, i = wire.Fixed64(b, i)
 	default:
 		s.plain = false
 		var err error
-		if i, err = skip(b, i, tag); err != nil {
+		if i, err = wire.Skip(b, i, tag); err != nil {
 			s.fail(b, at, err)
 			return 0, 0, nil, -1
 		}
 	}
 	if i < 0 {
-		s.fail(b, at, cause(i))
+		s.fail(b, at, wire.Cause(i))
 		return 0, 0, nil, -1
 	}
 	if tag>>3 == 0 || tag>>3 > 1<<29-1 {
-		s.fail(b, at, errNumber)
+		s.fail(b, at, wire.ErrNumber)
 		return 0, 0, nil, -1
 	}
 	if from-at > 1 { // every known tag is one byte
@@ -314,14 +315,6 @@ func (s *scan) any(b []byte, depth int) {
 	}
 }
 
-func varintSize(n uint64) int {
-	size := 1
-	for ; n >= 0x80; n >>= 7 {
-		size++
-	}
-	return size
-}
-
 // appendNested rewrites a valid ArrayValue or KeyValueList in canonical form.
 func appendNested(dst []byte, t span.Type, b []byte) []byte {
 	for len(b) > 0 {
@@ -356,7 +349,7 @@ func appendKeyValue(dst, b []byte) []byte {
 		}
 	}
 	if len(key) > 0 {
-		dst = appendString(append(dst, tagKey), text(key))
+		dst = appendString(append(dst, tagKey), wire.Text(key))
 	}
 	dst = append(dst, tagValue)
 	at := len(dst)
@@ -384,9 +377,9 @@ func appendAny(dst, b []byte) []byte {
 	}
 	switch last {
 	case tagString:
-		return appendString(append(dst, tagString), text(str.b))
+		return appendString(append(dst, tagString), wire.Text(str.b))
 	case tagBytes:
-		return appendString(append(dst, tagBytes), raw(str.b))
+		return appendString(append(dst, tagBytes), wire.Raw(str.b))
 	case tagBool:
 		return append(dst, tagBool, boolByte(num != 0))
 	case tagInt:
@@ -426,15 +419,15 @@ func (p *pieces) add(b []byte) {
 
 // validField reads one field of a message that scan has found valid.
 func validField(b []byte) (tag, n uint64, data, rest []byte) {
-	tag, i := uvarint(b, 0)
+	tag, i := wire.Uvarint(b, 0)
 	switch tag & 7 {
-	case wireVarint:
-		n, i = uvarint(b, i)
-	case wireFixed64:
-		n, i = fixed64(b, i)
-	case wireBytes:
-		data, i = chunk(b, i)
-	case wireFixed32:
+	case wire.TypeVarint:
+		n, i = wire.Uvarint(b, i)
+	case wire.TypeFixed64:
+		n, i = wire.Fixed64(b, i)
+	case wire.TypeBytes:
+		data, i = wire.Chunk(b, i)
+	case wire.TypeFixed32:
 		i += 4
 	}
 	return tag, n, data, b[i:]
@@ -455,7 +448,7 @@ func appendString(dst []byte, s string) []byte {
 // prefixLength puts the length of dst[at:] before it.
 func prefixLength(dst []byte, at int) []byte {
 	n := len(dst) - at
-	k := varintSize(uint64(n))
+	k := wire.Size(uint64(n))
 	var head [binary.MaxVarintLen64]byte
 	dst = append(dst, head[:k]...)
 	copy(dst[at+k:], dst[at:at+n])

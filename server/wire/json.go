@@ -1,7 +1,8 @@
-package otlp
+package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -14,29 +15,45 @@ import (
 // jsonDepth is how deep values of unknown members may nest.
 const jsonDepth = 512
 
-var errJSONDepth = errors.New("objects and arrays nest too deep")
+var ErrDepth = errors.New("objects and arrays nest too deep")
 
-// scanner reads JSON (RFC 8259) from front to back. The first fault stops it:
-// from then on there is nothing more to read, so callers need not look at
-// fault before the end.
-type scanner struct {
+// A Scanner reads JSON (RFC 8259) from front to back. The first fault stops
+// it: from then on there is nothing more to read, so callers need not look for
+// one before [Scanner.End]. Strings alias the input or the scanner's own
+// memory; both are valid until Reset.
+type Scanner struct {
 	in    []byte
 	pos   int
-	first bool  // an object or array was just opened
-	fault error // nil as long as all is well
-	at    int   // where fault is
-	texts []byte
+	first bool // an object or array was just opened
+	fault error
+	at    int    // where fault is
+	texts []byte // strings that were unescaped, bytes that were in base64
 }
 
-func (s *scanner) fail(at int, format string, args ...any) {
+// Reset makes the scanner read b from its start.
+func (s *Scanner) Reset(b []byte) {
+	texts := s.texts[:0]
+	if cap(texts) > keepTexts && len(s.texts) < cap(texts)/4 {
+		texts = nil
+	}
+	*s = Scanner{in: b, texts: texts}
+}
+
+// keepTexts is how much memory a scanner keeps that does not need it any more.
+const keepTexts = 1 << 20
+
+// Failed reports whether there was a fault.
+func (s *Scanner) Failed() bool { return s.fault != nil }
+
+func (s *Scanner) fail(at int, format string, args ...any) {
 	if s.fault == nil {
 		s.fault, s.at = fmt.Errorf(format, args...), at
 	}
 	s.pos = len(s.in)
 }
 
-// peek returns the next byte that is not white space, 0 at the end.
-func (s *scanner) peek() byte {
+// Peek returns the next byte that is not white space, 0 at the end.
+func (s *Scanner) Peek() byte {
 	for ; s.pos < len(s.in); s.pos++ {
 		switch c := s.in[s.pos]; c {
 		case ' ', '\n', '\r', '\t':
@@ -47,19 +64,19 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// unexpected fails at the next byte.
-func (s *scanner) unexpected(want string) {
-	if c := s.peek(); s.pos < len(s.in) {
+// Unexpected fails at the next byte.
+func (s *Scanner) Unexpected(want string) {
+	if c := s.Peek(); s.pos < len(s.in) {
 		s.fail(s.pos, "%q; want %s", c, want)
 	} else {
 		s.fail(s.pos, "the end; want %s", want)
 	}
 }
 
-// begin opens an object ('{') or an array ('['). It reports false, with the
+// Begin opens an object ('{') or an array ('['). It reports false, with the
 // value consumed, for null, which stands for an empty one.
-func (s *scanner) begin(open byte) bool {
-	switch c := s.peek(); {
+func (s *Scanner) Begin(open byte) bool {
+	switch c := s.Peek(); {
 	case c == open:
 		s.pos++
 		s.first = true
@@ -67,14 +84,14 @@ func (s *scanner) begin(open byte) bool {
 	case c == 'n' && s.literal("null"):
 		return false
 	}
-	s.unexpected(map[byte]string{'{': "an object", '[': "an array"}[open])
+	s.Unexpected(map[byte]string{'{': "an object", '[': "an array"}[open])
 	return false
 }
 
-// more reports whether the object or array that end closes has another
+// More reports whether the object or array that end closes has another
 // member, and is then positioned before it.
-func (s *scanner) more(end byte) bool {
-	c := s.peek()
+func (s *Scanner) More(end byte) bool {
+	c := s.Peek()
 	if c == end {
 		s.pos++
 		s.first = false
@@ -82,29 +99,29 @@ func (s *scanner) more(end byte) bool {
 	}
 	if !s.first {
 		if c != ',' {
-			s.unexpected(fmt.Sprintf("',' or %q", end))
+			s.Unexpected(fmt.Sprintf("',' or %q", end))
 			return false
 		}
 		s.pos++
-		c = s.peek()
+		c = s.Peek()
 	}
 	s.first = false
 	if s.pos == len(s.in) {
-		s.unexpected("more of the message")
+		s.Unexpected("more of the message")
 		return false
 	}
 	return true
 }
 
-// key reads a member's name and the colon behind it.
-func (s *scanner) key() string {
-	if s.peek() != '"' {
-		s.unexpected("a member's name in quotes")
+// Key reads a member's name and the colon behind it.
+func (s *Scanner) Key() string {
+	if s.Peek() != '"' {
+		s.Unexpected("a member's name in quotes")
 		return ""
 	}
 	k := s.quoted()
-	if s.peek() != ':' {
-		s.unexpected("':'")
+	if s.Peek() != ':' {
+		s.Unexpected("':'")
 		return ""
 	}
 	s.pos++
@@ -112,7 +129,7 @@ func (s *scanner) key() string {
 }
 
 // literal consumes one of JSON's words, if it is the next thing.
-func (s *scanner) literal(word string) bool {
+func (s *Scanner) literal(word string) bool {
 	if len(s.in)-s.pos >= len(word) && string(s.in[s.pos:s.pos+len(word)]) == word {
 		s.pos += len(word)
 		return true
@@ -120,14 +137,14 @@ func (s *scanner) literal(word string) bool {
 	return false
 }
 
-// null consumes a null.
-func (s *scanner) null() bool { return s.peek() == 'n' && s.literal("null") }
+// Null consumes a null.
+func (s *Scanner) Null() bool { return s.Peek() == 'n' && s.literal("null") }
 
-// str reads a string, or null as "".
-func (s *scanner) str() string {
-	if s.peek() != '"' {
-		if !s.null() {
-			s.unexpected("a string")
+// Text reads a string, or null as "".
+func (s *Scanner) Text() string {
+	if s.Peek() != '"' {
+		if !s.Null() {
+			s.Unexpected("a string")
 		}
 		return ""
 	}
@@ -136,7 +153,7 @@ func (s *scanner) str() string {
 
 // quoted reads the string that starts at pos. It aliases the input unless there is
 // something to unescape or to mend.
-func (s *scanner) quoted() string {
+func (s *Scanner) quoted() string {
 	start := s.pos + 1
 	high := byte(0)
 	for i := start; i < len(s.in); i++ {
@@ -147,9 +164,9 @@ func (s *scanner) quoted() string {
 			s.pos = i + 1
 			b := s.in[start:i]
 			if high >= utf8.RuneSelf {
-				return text(b)
+				return Text(b)
 			}
-			return raw(b)
+			return Raw(b)
 		case c == '\\':
 			return s.unescape(start, i)
 		case c < ' ':
@@ -162,7 +179,7 @@ func (s *scanner) quoted() string {
 }
 
 // unescape reads the string that starts at start and has its first escape at i.
-func (s *scanner) unescape(start, i int) string {
+func (s *Scanner) unescape(start, i int) string {
 	from := len(s.texts)
 	s.texts = append(s.texts, s.in[start:i]...)
 	for i < len(s.in) {
@@ -170,7 +187,7 @@ func (s *scanner) unescape(start, i int) string {
 		switch {
 		case c == '"':
 			s.pos = i + 1
-			return text(s.texts[from:])
+			return Text(s.texts[from:])
 		case c < ' ':
 			s.fail(i, "a control character within a string; escape it")
 			return ""
@@ -227,7 +244,7 @@ func hex4(b []byte) (r rune, ok bool) {
 		return 0, false
 	}
 	for _, c := range b[:4] {
-		n := unhex(c)
+		n := Unhex(c)
 		if n > 15 {
 			return 0, false
 		}
@@ -236,8 +253,8 @@ func hex4(b []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// unhex is the value of a hex digit, 255 if c is none.
-func unhex(c byte) byte {
+// Unhex is the value of a hex digit, 255 if c is none.
+func Unhex(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
 		return c - '0'
@@ -250,16 +267,16 @@ func unhex(c byte) byte {
 }
 
 // number reads a number as it is written.
-func (s *scanner) number() string {
-	s.peek()
+func (s *Scanner) number() string {
+	s.Peek()
 	b := s.in[s.pos:]
 	n := numberLength(b)
 	if n == 0 {
-		s.unexpected("a number")
+		s.Unexpected("a number")
 		return ""
 	}
 	s.pos += n
-	return raw(b[:n])
+	return Raw(b[:n])
 }
 
 // numberLength is the length of the JSON number that b starts with, 0 if there is none.
@@ -305,8 +322,8 @@ func numberLength(b []byte) int {
 
 // numeric reads a number, or a string with a number in it: protobuf writes 64
 // bits as strings, for JavaScript's sake. It returns "" for null.
-func (s *scanner) numeric() string {
-	switch s.peek() {
+func (s *Scanner) numeric() string {
+	switch s.Peek() {
 	case '"':
 		at := s.pos
 		str := s.quoted()
@@ -323,8 +340,8 @@ func (s *scanner) numeric() string {
 	return s.number()
 }
 
-// uint reads an unsigned integer of at most max.
-func (s *scanner) uint(max uint64) uint64 {
+// Uint reads an unsigned integer of at most max.
+func (s *Scanner) Uint(max uint64) uint64 {
 	str := s.numeric()
 	at := s.pos
 	neg, n, ok := integer(str)
@@ -335,8 +352,8 @@ func (s *scanner) uint(max uint64) uint64 {
 	return n
 }
 
-// int reads a signed integer of at most bits bits.
-func (s *scanner) int(bits int) int64 {
+// Int reads a signed integer of at most bits bits.
+func (s *Scanner) Int(bits int) int64 {
 	str := s.numeric()
 	at := s.pos
 	neg, n, ok := integer(str)
@@ -415,10 +432,10 @@ func decimal(s string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// float reads a double; null reads as 0.
-func (s *scanner) float() float64 {
+// Float reads a double; null reads as 0.
+func (s *Scanner) Float() float64 {
 	at := s.pos
-	if s.peek() == '"' {
+	if s.Peek() == '"' {
 		mark := s.pos
 		switch s.quoted() {
 		case "NaN":
@@ -444,26 +461,26 @@ func (s *scanner) float() float64 {
 	return f
 }
 
-// bool reads true or false; null reads as false.
-func (s *scanner) bool() bool {
-	switch c := s.peek(); {
+// Bool reads true or false; null reads as false.
+func (s *Scanner) Bool() bool {
+	switch c := s.Peek(); {
 	case c == 't' && s.literal("true"):
 		return true
 	case c == 'f' && s.literal("false"), c == 'n' && s.literal("null"):
 		return false
 	}
-	s.unexpected("true or false")
+	s.Unexpected("true or false")
 	return false
 }
 
-// enum reads an enumeration's value: a number, or its name in protobuf. Names
+// Enum reads an enumeration's value: a number, or its name in protobuf. Names
 // that are not known read as 0, numbers as they are.
-func (s *scanner) enum(prefix string, names []string) uint64 {
-	if s.peek() != '"' {
-		if s.null() {
+func (s *Scanner) Enum(prefix string, names []string) uint64 {
+	if s.Peek() != '"' {
+		if s.Null() {
 			return 0
 		}
-		return uint64(s.int(32))
+		return uint64(s.Int(32))
 	}
 	str := s.quoted()
 	if len(str) > len(prefix) && str[:len(prefix)] == prefix {
@@ -476,12 +493,12 @@ func (s *scanner) enum(prefix string, names []string) uint64 {
 	return 0
 }
 
-// skip passes over one value of any kind.
-func (s *scanner) skip() {
+// Skip passes over one value of any kind.
+func (s *Scanner) Skip() {
 	var nesting [jsonDepth]byte // what closes each open object and array
 	depth := 0
 	for {
-		if depth > 0 && !s.more(nesting[depth-1]) {
+		if depth > 0 && !s.More(nesting[depth-1]) {
 			if s.fault != nil {
 				return
 			}
@@ -491,12 +508,12 @@ func (s *scanner) skip() {
 			continue
 		}
 		if depth > 0 && nesting[depth-1] == '}' {
-			s.key()
+			s.Key()
 		}
-		switch c := s.peek(); c {
+		switch c := s.Peek(); c {
 		case '{', '[':
 			if depth == jsonDepth {
-				s.fail(s.pos, "%w", errJSONDepth)
+				s.fail(s.pos, "%w", ErrDepth)
 				return
 			}
 			nesting[depth] = c + 2 // '}' and ']' in ASCII
@@ -507,10 +524,10 @@ func (s *scanner) skip() {
 		case '"':
 			s.quoted()
 		case 't', 'f':
-			s.bool()
+			s.Bool()
 		case 'n':
 			if !s.literal("null") {
-				s.unexpected("null")
+				s.Unexpected("null")
 			}
 		default:
 			s.number()
@@ -521,9 +538,48 @@ func (s *scanner) skip() {
 	}
 }
 
-// end fails if anything is left.
-func (s *scanner) end() {
-	if s.fault == nil && s.peek() != 0 || s.pos < len(s.in) {
-		s.unexpected("the end")
+// End returns the first fault, which may be that something is left.
+func (s *Scanner) End() error {
+	if s.fault == nil && (s.Peek() != 0 || s.pos < len(s.in)) {
+		s.Unexpected("the end")
 	}
+	if s.fault == nil {
+		return nil
+	}
+	return fmt.Errorf("byte %d of %d: %w", min(s.at, len(s.in)), len(s.in), s.fault)
+}
+
+// Uint32 reads an unsigned integer of 32 bits.
+func (s *Scanner) Uint32() uint32 { return uint32(s.Uint(math.MaxUint32)) }
+
+func clip(s string) string { return s[:min(len(s), 64)] }
+
+var (
+	unpaddedStd = base64.StdEncoding.WithPadding(base64.NoPadding)
+	unpaddedURL = base64.URLEncoding.WithPadding(base64.NoPadding)
+)
+
+// Bytes reads bytes, in either alphabet, with padding or without.
+func (s *Scanner) Bytes() string {
+	s.Peek()
+	at := s.pos
+	str := s.Text()
+	e, unpadded := base64.StdEncoding, unpaddedStd
+	for i := range len(str) {
+		if str[i] == '-' || str[i] == '_' {
+			e, unpadded = base64.URLEncoding, unpaddedURL
+			break
+		}
+	}
+	if len(str)%4 != 0 {
+		e = unpadded
+	}
+	from := len(s.texts)
+	texts, err := e.AppendDecode(s.texts, unsafe.Slice(unsafe.StringData(str), len(str)))
+	if err != nil {
+		s.fail(at, "the string %q; want base64", clip(str))
+		return ""
+	}
+	s.texts = texts
+	return Raw(s.texts[from:])
 }
