@@ -19,11 +19,17 @@ const maxBlocks = 1 << 16
 // detach ends a head's time as the current one. Called with s.in and s.mu held.
 func (s *Store) detach(h *head) {
 	s.head = nil
+	s.freeze(h)
+	s.wakeCutter()
+}
+
+// freeze ends the taking of spans. What the aggregates counted since the last
+// call is the head's.
+func (s *Store) freeze(h *head) {
 	h.view()
 	h.seen = nil
 	h.size, h.ended = h.builder.Size(), s.now()
 	h.cells = s.agg.Swap()
-	s.wakeCutter()
 }
 
 func (s *Store) wakeCutter() {
@@ -71,7 +77,7 @@ func (s *Store) detachFull() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.head
-	if h == nil || h.builder.Len() == 0 || len(s.heads) > maxWaiting {
+	if h == nil || h.builder.Len() == 0 || s.waiting() >= maxWaiting {
 		return
 	}
 	if h.full(&s.o, now) || !h.part.covers(now) {
@@ -90,7 +96,7 @@ func (s *Store) flush(ctx context.Context) error {
 	s.in.Unlock()
 	for {
 		s.mu.RLock()
-		n, busy := len(s.heads), s.busy
+		n, busy := s.waiting(), s.busy
 		s.mu.RUnlock()
 		if n == 0 {
 			return nil
@@ -108,12 +114,22 @@ func (s *Store) flush(ctx context.Context) error {
 	}
 }
 
+// waiting returns how many heads wait to be cut. Called with s.mu held.
+func (s *Store) waiting() (n int) {
+	for _, h := range s.heads {
+		if h != s.head && !h.stuck {
+			n++
+		}
+	}
+	return n
+}
+
 // cutNext cuts the oldest head that takes no more spans. It reports whether there was one.
 func (s *Store) cutNext() bool {
 	s.mu.RLock()
 	var h *head
-	if len(s.heads) > 0 && s.heads[0] != s.head {
-		h = s.heads[0]
+	if i := slices.IndexFunc(s.heads, func(h *head) bool { return !h.stuck }); i >= 0 && s.heads[i] != s.head {
+		h = s.heads[i]
 	}
 	s.mu.RUnlock()
 	if h == nil || s.failing() {
@@ -166,8 +182,12 @@ func (s *Store) cut(h *head) (err error) {
 	defer batch.Close()
 	set := func(k, v []byte) error { return batch.Set(k, v, nil) }
 	if h.builder.Len() > 0 {
-		header, err := s.indexer.build(h.gen, &h.builder, s.o.BlockRows, set)
+		file, err := createBlocks(p.guard, p.path, h.gen)
 		if err != nil {
+			return err
+		}
+		header, err := s.indexer.build(h.gen, &h.builder, s.o.BlockRows, file, set)
+		if err = errors.Join(err, file.finish()); err != nil {
 			return err
 		}
 		h.segment = header.info(h.gen)
@@ -219,14 +239,13 @@ type traceEntry struct {
 	blocks uint16
 }
 
-// build calls set with the keys and values of the blocks and the index, and
-// returns the segment's header.
-func (x *indexer) build(seg uint32, b *block.Builder, rows int, set func(k, v []byte) error) (h segmentHeader, err error) {
+// build writes the blocks to the file, calls set with the keys and values of
+// the index, and returns the segment's header.
+func (x *indexer) build(seg uint32, b *block.Builder, rows int, file *blocksWriter, set func(k, v []byte) error) (h segmentHeader, err error) {
 	x.postings.reset()
 	x.tokens.reset()
 	x.traces = x.traces[:0]
 	row := uint32(0)
-	var key []byte
 	for part := range b.Parts(rows) {
 		n := len(h.blocks)
 		if n == maxBlocks {
@@ -235,8 +254,11 @@ func (x *indexer) build(seg uint32, b *block.Builder, rows int, set func(k, v []
 		h.blocks = append(h.blocks, part.Block.Meta())
 		h.firstRows = append(h.firstRows, row)
 		row += uint32(part.Block.Len())
-		key = blockKey(key[:0], seg, uint16(n))
-		if err := set(key, part.Data); err != nil {
+		if len(part.Data) > maxBlockSize {
+			return h, fmt.Errorf("a block of %d bytes", len(part.Data))
+		}
+		h.sizes = append(h.sizes, uint32(len(part.Data)))
+		if err := file.add(part.Data); err != nil {
 			return h, err
 		}
 		if err := x.postings.add(part.Block, h.firstRows[n]); err != nil {

@@ -12,29 +12,30 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// guard stands between the store and the file system. Pebble ends the process,
-// or wedges, when a write to its log or manifest fails. A full disk is no
-// reason for either: a patient guard holds such a write back and tries it again
-// until there is room. Meanwhile Write returns ErrFull, and reads, which never
-// pass here, go on.
+// guard stands between a partition's Pebble and the file system. Pebble ends
+// the process when a write to its log or its manifest fails. So it never hears
+// of one: when the disk is full, the guard holds the write back and tries it
+// again until there is room, and Write returns ErrFull meanwhile; when the disk
+// fails in any other way, the write never returns, and the store has failed.
+// Reads do not pass here and do not wait for writes, so they go on.
 type guard struct {
 	vfs.FS
-	waits   *waits
-	patient atomic.Bool // false while a database is opened, which somebody waits for
+	waits  *waits
+	fail   func(error)
+	strict atomic.Bool // false while a database is opened: then errors are returned
 }
 
 // waits are the writes that wait for room.
 type waits struct {
-	retry   time.Duration // between two attempts
-	n       atomic.Int32
-	closing chan struct{} // closed when nothing may wait any more
+	retry time.Duration // between two attempts
+	n     atomic.Int32
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when n goes from zero to one
 }
 
 func newWaits() *waits {
-	return &waits{retry: 100 * time.Millisecond, closing: make(chan struct{}), changed: make(chan struct{})}
+	return &waits{retry: 100 * time.Millisecond, changed: make(chan struct{})}
 }
 
 // full reports whether a write waits for room.
@@ -65,23 +66,36 @@ func isFull(err error) bool {
 // hold runs op until it does not fail for want of room.
 func (g *guard) hold(op func() error) error {
 	err := op()
-	if err == nil || !isFull(err) || !g.patient.Load() {
+	if err == nil || !g.strict.Load() {
 		return err
 	}
-	w := g.waits
+	if isFull(err) {
+		err = g.waits.wait(op)
+	}
+	return g.check(err)
+}
+
+// check returns nil, or never.
+func (g *guard) check(err error) error {
+	if err != nil && g.strict.Load() {
+		g.fail(err)
+		select {}
+	}
+	return err
+}
+
+// wait runs op again and again until it does not fail for want of room.
+func (w *waits) wait(op func() error) error {
 	w.begin()
 	defer w.n.Add(-1)
 	t := time.NewTicker(w.retry)
 	defer t.Stop()
-	for isFull(err) {
-		select {
-		case <-t.C:
-		case <-w.closing:
+	for {
+		<-t.C
+		if err := op(); err == nil || !isFull(err) {
 			return err
 		}
-		err = op()
 	}
-	return err
 }
 
 // Unwrap lets Pebble find the file system below.
@@ -111,16 +125,26 @@ func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) 
 
 func (g *guard) OpenDir(name string) (vfs.File, error) { return g.file(g.FS.OpenDir(name)) }
 
+// Link, Rename and MkdirAll can fail for other reasons than the disk, which
+// Pebble wants to hear; only for want of room they wait.
 func (g *guard) Link(oldname, newname string) error {
-	return g.hold(func() error { return g.FS.Link(oldname, newname) })
+	return g.room(func() error { return g.FS.Link(oldname, newname) })
 }
 
 func (g *guard) Rename(oldname, newname string) error {
-	return g.hold(func() error { return g.FS.Rename(oldname, newname) })
+	return g.room(func() error { return g.FS.Rename(oldname, newname) })
 }
 
 func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
-	return g.hold(func() error { return g.FS.MkdirAll(dir, perm) })
+	return g.room(func() error { return g.FS.MkdirAll(dir, perm) })
+}
+
+func (g *guard) room(op func() error) error {
+	err := op()
+	if isFull(err) && g.strict.Load() {
+		err = g.waits.wait(op)
+	}
+	return err
 }
 
 // Lock does nothing: the store has a lock of its own for all its partitions,
@@ -157,16 +181,19 @@ func (f *guardFile) WriteAt(p []byte, off int64) (n int, err error) {
 
 // Preallocate is a hint: that there is no room for it is no failure.
 func (f *guardFile) Preallocate(offset, length int64) error {
-	if err := f.File.Preallocate(offset, length); err != nil && !isFull(err) {
-		return err
+	if err := f.File.Preallocate(offset, length); !isFull(err) {
+		return f.g.check(err)
 	}
 	return nil
 }
 
-func (f *guardFile) Sync() error     { return f.g.hold(f.File.Sync) }
-func (f *guardFile) SyncData() error { return f.g.hold(f.File.SyncData) }
+// A sync that failed, even for want of room, is never tried again: the system
+// may have dropped what it could not write, and the next sync would succeed
+// without it.
+func (f *guardFile) Sync() error     { return f.g.check(f.File.Sync()) }
+func (f *guardFile) SyncData() error { return f.g.check(f.File.SyncData()) }
 
 func (f *guardFile) SyncTo(length int64) (full bool, err error) {
-	err = f.g.hold(func() error { full, err = f.File.SyncTo(length); return err })
-	return full, err
+	full, err = f.File.SyncTo(length)
+	return full, f.g.check(err)
 }

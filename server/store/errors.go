@@ -11,7 +11,7 @@ var (
 	// ErrBusy: more arrives than can be written. The client should retry after a moment.
 	ErrBusy = errors.New("the store is busy; retry in a moment")
 	// ErrFull: the disk is full. Reads go on; writes work again as soon as there is room.
-	ErrFull = errors.New("the disk is full; free some space, or lower store.retention.age or store.retention.bytes")
+	ErrFull = errors.New("the disk is full; free some space, or lower store.retention.age or store.retention.size")
 	// ErrReadOnly: the directory cannot be written. Reads go on.
 	ErrReadOnly = errors.New("the store is read-only")
 	// ErrClosed: the store was closed.

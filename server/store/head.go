@@ -26,6 +26,7 @@ type head struct {
 	// them, because it deletes the journal.
 	writers sync.WaitGroup
 
+	stuck bool  // its partition could not be opened for writing: the next start cuts it
 	size  int   // of the builder, when the head took no more spans
 	ended int64 // when that was
 

@@ -13,7 +13,6 @@ const (
 	keyFormat    = 'f' // f                                        -> version of the format
 	keyJournal   = 'j' // j <generation 4> <sequence 4>            -> a request's spans
 	keySegment   = 's' // s <segment 4>                            -> header: zone maps
-	keyBlock     = 'b' // b <segment 4> <number 2>                 -> a block
 	keyTrace     = 't' // t <low 8 bytes of the id> <segment 4>    -> blocks of the trace
 	keyPostings  = 'o' // o <service 1> <operation 1> <segment 4>  -> rows and durations
 	keyTokens    = 'a' // a <top byte of the token 1> <segment 4>  -> blocks of each token
@@ -52,11 +51,6 @@ func parseSegmentKey(k []byte) (seg uint32, ok bool) {
 		return 0, false
 	}
 	return binary.BigEndian.Uint32(k[1:]), true
-}
-
-func blockKey(dst []byte, seg uint32, number uint16) []byte {
-	dst = binary.BigEndian.AppendUint32(append(dst, keyBlock), seg)
-	return binary.BigEndian.AppendUint16(dst, number)
 }
 
 // tracePrefix is the part of a trace's keys that all segments share. Only the

@@ -117,7 +117,7 @@ func (s *Store) eachOperation(ctx context.Context, from, to int64, prefix []byte
 	defer v.close()
 	for _, h := range v.heads {
 		if err := headOperations(h, from, to, yield); err != nil {
-			s.unreadable(err)
+			return err
 		}
 	}
 	for i := range v.parts {

@@ -33,6 +33,7 @@ type partition struct {
 
 	mu       sync.Mutex
 	db       *pebble.DB
+	guard    *guard // db's file system
 	refs     int
 	used     uint64 // s.uses when it was last acquired
 	readOnly bool   // opened for reading only
@@ -135,7 +136,7 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 		FileCache:                   s.files,
 		Logger:                      l,
 		Merger:                      s.merger(),
-		FormatMajorVersion:          pebble.FormatValueSeparation,
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 3,
 		L0CompactionThreshold:       4,
@@ -148,13 +149,6 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 		o.Levels[i].BlockSize = 16 << 10
 	}
 	o.TargetFileSizes[0] = 8 << 20
-	// Blocks are compressed and never change: apart from the keys, they are written once and not moved again.
-	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
-		return pebble.ValueSeparationPolicy{
-			Enabled: true, MinimumSize: 4 << 10, MaxBlobReferenceDepth: 64,
-			RewriteMinimumAge: time.Minute, TargetGarbageRatio: 0.2,
-		}
-	}
 	return o
 }
 
@@ -162,12 +156,14 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 // journal mostly dies in memory and is never written to a table.
 const memTableSize = 16 << 20
 
-// openDB opens the partition's database. Called with p.mu held.
-func (s *Store) openDB(p *partition, readOnly bool) (err error) {
+// openDB opens the partition's database, or creates it. Called with p.mu held.
+func (s *Store) openDB(p *partition, readOnly, create bool) (err error) {
 	l := &pebbleLogger{s: s, p: p, opening: true}
 	g := &guard{FS: s.o.FS, waits: s.waits}
+	g.fail = func(err error) { s.fail(fmt.Errorf("partition %s: %w", p.path, err)) }
 	o := s.pebbleOptions(g, l)
 	o.ReadOnly = readOnly
+	o.ErrorIfExists, o.ErrorIfNotExists = create, !create // what is damaged is not to be taken for new
 	defer func() {
 		if r := recover(); r != nil {
 			f, ok := r.(fatal)
@@ -202,8 +198,8 @@ func (s *Store) openDB(p *partition, readOnly bool) (err error) {
 		db.Close()
 		return err
 	}
-	g.patient.Store(true)
-	p.db, p.readOnly = db, readOnly
+	g.strict.Store(!readOnly)
+	p.db, p.guard, p.readOnly = db, g, readOnly
 	return nil
 }
 
@@ -219,7 +215,7 @@ func (s *Store) acquire(p *partition) (*pebble.DB, error) {
 		return nil, fmt.Errorf("partition %s was removed: %w", p.name, errGone)
 	}
 	if p.db == nil {
-		if err := s.openDB(p, true); err != nil {
+		if err := s.openDB(p, true, false); err != nil {
 			p.damage = &DamageError{"partition " + p.path, err}
 			s.damaged(p.damage)
 			return nil, p.damage
@@ -285,7 +281,7 @@ func (s *Store) create(now time.Time) (*partition, error) {
 	p.path = s.o.FS.PathJoin(s.o.Dir, p.name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	err := s.openDB(p, false)
+	err := s.openDB(p, false, true)
 	if err == nil {
 		err = syncDir(s.o.FS, s.o.Dir)
 	}

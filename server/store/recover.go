@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/klauspost/compress/s2"
 
+	"github.com/weft-trace/weft/server/block"
 	"github.com/weft-trace/weft/server/otlp"
 	"github.com/weft-trace/weft/server/span"
 )
@@ -150,7 +151,11 @@ func (s *Store) recover() error {
 // recoverPartition opens a partition that was not sealed and replays its journal.
 func (s *Store) recoverPartition(p *partition, now time.Time) error {
 	p.mu.Lock()
-	err := s.openDB(p, s.readOnly)
+	err := s.openDB(p, s.readOnly, false)
+	if !s.readOnly && (isFull(err) || isUnwritable(err)) {
+		s.log.Warn("a partition cannot be written now: it is opened for reading", "partition", p.path, "error", err)
+		err = s.openDB(p, true, false)
+	}
 	p.mu.Unlock()
 	if err != nil {
 		return err
@@ -163,13 +168,16 @@ func (s *Store) recoverPartition(p *partition, now time.Time) error {
 		p.summary.add(g)
 		p.gen = max(p.gen, g.id)
 	}
-	current := !s.readOnly && p.covers(now.UnixNano())
+	current := !p.readOnly && p.covers(now.UnixNano())
 	if current {
 		if err := s.learnSeries(p.db); err != nil {
 			return err
 		}
 	}
 	if err := s.replay(p, now); err != nil {
+		return err
+	}
+	if err := s.reindex(p, now); err != nil {
 		return err
 	}
 	if current {
@@ -187,10 +195,7 @@ func (s *Store) replay(p *partition, now time.Time) error {
 	var h *head
 	done := func() {
 		if h != nil {
-			h.view()
-			h.seen = nil
-			h.size, h.ended = h.builder.Size(), now.UnixNano()
-			h.cells = s.agg.Swap()
+			s.freeze(h)
 		}
 	}
 	var dec otlp.Decoder
@@ -209,7 +214,7 @@ func (s *Store) replay(p *partition, now time.Time) error {
 			if _, err := s.acquire(p); err != nil {
 				return errors.Join(err, it.Close())
 			}
-			h = &head{gen: gen, part: p, born: now.UnixNano(), seen: newSeen()}
+			h = &head{gen: gen, part: p, born: now.UnixNano(), seen: newSeen(), stuck: p.readOnly}
 			p.gen = max(p.gen, gen)
 			p.pending++
 			s.heads = append(s.heads, h)
@@ -248,4 +253,67 @@ func decodeRecord(dec *otlp.Decoder, v []byte) ([]span.Span, error) {
 	}
 	spans, _, _, err := dec.Traces(raw)
 	return spans, err
+}
+
+// reindex makes heads of the segments whose index is lost: Pebble takes a
+// damaged tail of its manifest for the end, and forgets what came after it.
+func (s *Store) reindex(p *partition, now time.Time) error {
+	known := map[uint32]bool{}
+	for _, g := range p.segments {
+		known[g.id] = true
+	}
+	for _, h := range s.heads {
+		if h.part == p {
+			known[h.gen] = true
+		}
+	}
+	segs, err := lost(s.o.FS, p.path, func(id uint32) bool { return known[id] })
+	if err != nil {
+		return err
+	}
+	for _, id := range segs {
+		if _, err := s.acquire(p); err != nil {
+			return err
+		}
+		path := s.o.FS.PathJoin(p.path, blocksName(id))
+		h := &head{gen: id, part: p, born: now.UnixNano(), seen: newSeen(), stuck: p.readOnly}
+		err := eachBlock(s.o.FS, path, func(b *block.Block) error {
+			rows := make([]uint32, b.Len())
+			for i := range rows {
+				rows[i] = uint32(i)
+			}
+			spans, err := b.Spans(rows)
+			if err == nil {
+				h.add(spans, s.agg, now.UnixNano())
+			}
+			return err
+		})
+		if err != nil {
+			s.damaged(&DamageError{path, err})
+		}
+		s.damaged(fmt.Errorf("the index of segment %d in partition %s was lost, and is made anew from its %d spans", id, p.path, h.builder.Len()))
+		p.gen = max(p.gen, id)
+		p.pending++
+		s.heads = append(s.heads, h)
+		s.freeze(h)
+	}
+	return nil
+}
+
+// checkSealed checks that a sealed partition has the index of all its
+// segments. If not, it is no longer sealed: the next start makes the index anew.
+func (s *Store) checkSealed(p *partition, segments []segmentInfo) error {
+	known := map[uint32]bool{}
+	for _, g := range segments {
+		known[g.id] = true
+	}
+	segs, err := lost(s.o.FS, p.path, func(id uint32) bool { return known[id] })
+	if err != nil || len(segs) == 0 {
+		return err
+	}
+	err = fmt.Errorf("that of %d segments is lost; restart weft serve to make it anew", len(segs))
+	if !s.readOnly {
+		err = errors.Join(err, s.o.FS.Remove(s.o.FS.PathJoin(p.path, sealedFile)))
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -49,7 +50,8 @@ func (sel *Selection) excludes(m *block.Meta) bool {
 // block's MaxStart can stop, by returning false. Scan returns visit's error.
 //
 // A block that cannot be read is reported in the log and in Stats, and passed
-// over. A span that was sent twice may come twice.
+// over; so is one whose damage the visitor meets, if it returns that error. A
+// span that was sent twice may come twice.
 func (s *Store) Scan(ctx context.Context, sel Selection, visit func(b *block.Block, rows []uint32) (more bool, err error)) error {
 	if s.closed.Load() {
 		return ErrClosed
@@ -73,6 +75,10 @@ func (s *Store) Scan(ctx context.Context, sel Selection, visit func(b *block.Blo
 			return nil
 		}
 		more, err := visit(b, rows)
+		if errors.Is(err, block.ErrCorrupt) {
+			s.damaged(&DamageError{sc.where, err})
+			continue
+		}
 		if err != nil || !more {
 			return err
 		}
@@ -92,6 +98,8 @@ type scan struct {
 	closed []segmentAt // segments not yet opened, the next one last
 	open   blockHeap
 	iters  map[*partView]*pebble.Iterator
+
+	where string // the block that next returned
 }
 
 type segmentAt struct {
@@ -196,8 +204,10 @@ func (sc *scan) next() (*block.Block, []uint32, error) {
 		}
 		c := heap.Pop(&sc.open).(candidate)
 		if c.part == nil {
+			sc.where = "the head"
 			return c.block, nil, nil
 		}
+		sc.where = sc.view.blockName(c.part, c.at.segment, c.at.number)
 		b, err := sc.view.block(c.part, c.at.segment, c.at.number)
 		if err != nil {
 			continue // reported

@@ -22,12 +22,16 @@ type segmentInfo struct {
 // segmentHeader is the value of the segment's key.
 type segmentHeader struct {
 	blocks    []block.Meta
+	sizes     []uint32 // of each block in the segment's file, in bytes
 	firstRows []uint32 // the row in the segment of each block's first row; made, not stored
 	unindexed []uint32 // hashes of keys whose values are not among the tokens, ascending
 	noTokens  bool     // there are no tokens at all: too many keys
 }
 
 const flagNoTokens = 1
+
+// maxBlockSize bounds what a reader allocates because a header says so.
+const maxBlockSize = 1 << 30
 
 func (h *segmentHeader) append(dst []byte) []byte {
 	var flags uint64
@@ -37,7 +41,8 @@ func (h *segmentHeader) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(len(h.blocks)))
 	var prev int64
-	for _, b := range h.blocks {
+	for i, b := range h.blocks {
+		dst = binary.AppendUvarint(dst, uint64(h.sizes[i]))
 		dst = binary.AppendUvarint(dst, uint64(b.Rows))
 		dst = binary.AppendVarint(dst, b.MinStart-prev)
 		dst = binary.AppendUvarint(dst, uint64(b.MaxStart-b.MinStart))
@@ -63,21 +68,24 @@ func parseHeader(v []byte) (h segmentHeader, err error) {
 		return h, errHeader
 	}
 	h.blocks = make([]block.Meta, n)
+	h.sizes = make([]uint32, n)
 	h.firstRows = make([]uint32, n)
 	var prev int64
 	var row uint64
 	for i := range h.blocks {
 		b := &h.blocks[i]
+		size := r.uvarint()
 		rows := r.uvarint()
 		b.MinStart = prev + r.varint()
 		b.MaxStart = b.MinStart + int64(r.uvarint())
 		b.MaxDuration = int64(r.uvarint())
 		errs := r.uvarint()
 		prev = b.MinStart
-		if rows > math.MaxInt32 || errs > rows || row+rows > math.MaxUint32 {
+		if size > maxBlockSize || rows > math.MaxInt32 || errs > rows || row+rows > math.MaxUint32 {
 			return h, errHeader
 		}
 		b.Rows, b.Errors = int(rows), int(errs)
+		h.sizes[i] = uint32(size)
 		h.firstRows[i] = uint32(row)
 		row += rows
 	}

@@ -207,9 +207,10 @@ func (s *Store) Close() error {
 			err = s.flush(context.Background())
 		}
 		close(s.stop)
-		close(s.waits.closing)
-		if !s.failing() {
-			s.stopped.Wait()
+		if !s.settle() {
+			// A write hangs, because the disk is full or broken, and holds Pebble's locks. What
+			// was acknowledged is in the journal. The goroutines that hang go with the process.
+			return errors.Join(err, s.lock.Close())
 		}
 	}
 	for _, h := range s.heads {
@@ -218,9 +219,28 @@ func (s *Store) Close() error {
 	for _, p := range s.parts {
 		s.closeDB(p)
 	}
-	if !s.failing() {
-		s.files.Unref()
-		s.cache.Unref()
-	}
+	s.files.Unref()
+	s.cache.Unref()
 	return errors.Join(err, s.lock.Close())
+}
+
+// settle waits for the committer and the cutter to end. It is false if they do not.
+func (s *Store) settle() bool {
+	ended := make(chan struct{})
+	go func() {
+		s.stopped.Wait()
+		close(ended)
+	}()
+	filled := s.waits.filled()
+	if s.waits.full() {
+		filled = closedChan
+	}
+	select {
+	case <-ended:
+		return !s.failing()
+	case <-filled:
+		return false
+	case <-s.failed:
+		return false
+	}
 }

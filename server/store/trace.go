@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -19,7 +20,7 @@ func (s *Store) Trace(ctx context.Context, id span.TraceID) ([]span.Span, error)
 	err := s.ScanTrace(ctx, id, func(b *block.Block, rows []uint32) error {
 		got, err := b.Spans(rows)
 		if err != nil {
-			return s.unreadable(err)
+			return err
 		}
 		spans = append(spans, got...)
 		return nil
@@ -38,15 +39,10 @@ func dropTwins(spans []span.Span) []span.Span {
 	return slices.CompactFunc(spans, func(a, b span.Span) bool { return identify(&a) == identify(&b) })
 }
 
-// unreadable notes an error of a block's columns. The query goes on without them.
-func (s *Store) unreadable(err error) error {
-	s.damaged(&DamageError{"a block", err})
-	return nil
-}
-
 // ScanTrace calls visit with the blocks that hold spans of a trace and their
-// rows there, until visit returns an error, which it then returns. A span that
-// was sent twice may be in two blocks.
+// rows there, until visit returns an error, which it then returns unless it is
+// damage of the block (block.ErrCorrupt), which is reported in the log and in
+// Stats, and passed over. A span that was sent twice may be in two blocks.
 func (s *Store) ScanTrace(ctx context.Context, id span.TraceID, visit func(b *block.Block, rows []uint32) error) error {
 	if s.closed.Load() {
 		return ErrClosed
@@ -56,7 +52,7 @@ func (s *Store) ScanTrace(ctx context.Context, id span.TraceID, visit func(b *bl
 	one := func(b *block.Block) error {
 		ids, err := b.TraceIDs()
 		if err != nil {
-			return s.unreadable(err)
+			return err
 		}
 		var rows []uint32
 		for i := range ids {
@@ -87,7 +83,9 @@ func (s *Store) ScanTrace(ctx context.Context, id span.TraceID, visit func(b *bl
 			if err != nil {
 				continue // reported
 			}
-			if err := one(b); err != nil {
+			if err := one(b); errors.Is(err, block.ErrCorrupt) {
+				s.damaged(&DamageError{v.blockName(&v.parts[i], a.segment, a.number), err})
+			} else if err != nil {
 				return err
 			}
 		}

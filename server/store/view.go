@@ -1,9 +1,6 @@
 package store
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/weft-trace/weft/server/block"
@@ -15,6 +12,7 @@ type view struct {
 	s     *Store
 	heads []headView
 	parts []partView // by number
+	files map[fileAt]*blocksFile
 }
 
 type headView struct {
@@ -66,8 +64,11 @@ func (v *view) open(pv *partView) bool {
 	pv.db = db
 	if pv.segments == nil && pv.part.sealed {
 		segments, err := loadSegments(db)
+		if err == nil {
+			err = v.s.checkSealed(pv.part, segments)
+		}
 		if err != nil {
-			v.s.damaged(&DamageError{"the list of segments of partition " + pv.part.path, err})
+			v.s.damaged(&DamageError{"the index of partition " + pv.part.path, err})
 		}
 		pv.segments = segments
 		v.s.mu.Lock()
@@ -78,24 +79,10 @@ func (v *view) open(pv *partView) bool {
 }
 
 func (v *view) close() {
+	for _, f := range v.files {
+		f.f.Close()
+	}
 	for _, p := range v.parts {
 		v.s.release(p.part)
 	}
-}
-
-// block reads a block.
-func (v *view) block(pv *partView, seg uint32, number uint16) (*block.Block, error) {
-	var buf [8]byte
-	data, closer, err := pv.db.Get(blockKey(buf[:0], seg, number))
-	if err == nil {
-		data = slices.Clone(data)
-		closer.Close()
-		var b *block.Block
-		if b, err = block.Open(data); err == nil {
-			return b, nil
-		}
-	}
-	err = &DamageError{fmt.Sprintf("block %d of segment %d in partition %s", number, seg, pv.part.path), err}
-	v.s.damaged(err)
-	return nil, err
 }

@@ -212,7 +212,7 @@ func (s *Store) currentHead(now int64) (*head, <-chan struct{}, error) {
 			s.heads = s.heads[:len(s.heads)-1]
 			h.part.pending--
 			s.release(h.part)
-		} else if len(s.heads) > maxWaiting {
+		} else if s.waiting() >= maxWaiting {
 			return nil, s.busy, nil
 		}
 		s.detach(h)
