@@ -266,8 +266,8 @@ func Unhex(c byte) byte {
 	return 255
 }
 
-// number reads a number as it is written.
-func (s *Scanner) number() string {
+// Number reads a number as it is written.
+func (s *Scanner) Number() string {
 	s.Peek()
 	b := s.in[s.pos:]
 	n := numberLength(b)
@@ -337,7 +337,7 @@ func (s *Scanner) numeric() string {
 			return ""
 		}
 	}
-	return s.number()
+	return s.Number()
 }
 
 // Uint reads an unsigned integer of at most max.
@@ -530,7 +530,7 @@ func (s *Scanner) Skip() {
 				s.Unexpected("null")
 			}
 		default:
-			s.number()
+			s.Number()
 		}
 		if depth == 0 || s.fault != nil {
 			return
