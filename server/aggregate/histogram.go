@@ -11,15 +11,15 @@ import (
 const (
 	// MaxScale is the scale of a histogram whose durations are not too far
 	// apart. At scale s the bounds of a bucket differ by the factor 2^(2^-s):
-	// 2.2 % at 5, 4.4 % at 4, 9.1 % at 3, 18.9 % at 2.
-	MaxScale = 5
+	// 4.4 % at 4, 9.1 % at 3, 18.9 % at 2.
+	MaxScale = 4
 	// MinScale is the lowest scale that a histogram can need: the 63 powers of
 	// two of an int64 are 253 buckets there.
 	MinScale = 2
 	// MaxBuckets bounds the range of buckets from the lowest to the highest that
 	// is not empty. A histogram that would exceed it halves its resolution.
-	// So the scale is 5 while the longest duration is at most some 1,000 times the
-	// shortest, 4 up to a million times, 3 up to 10^12 times.
+	// So the scale is 4 while the longest duration is at most some million times the
+	// shortest, 3 up to 10^12 times.
 	MaxBuckets = 320
 	// few is how many durations a histogram keeps as they are. Most cells have few
 	// calls, and a handful of numbers is smaller and faster than buckets.
@@ -54,7 +54,7 @@ type Histogram struct {
 	shift  uint8 // MaxScale - scale
 }
 
-// bound[j] is 2^63 * 2^(j/32), rounded: where the buckets of one power of two end.
+// bound[j] is 2^63 * 2^(j/16), rounded: where the buckets of one power of two end.
 var bound = func() (b [1 << MaxScale]uint64) {
 	for j := range b {
 		// The product is below 2^64. 63 bits of float64's 53 are enough: a bound
@@ -65,7 +65,7 @@ var bound = func() (b [1 << MaxScale]uint64) {
 }()
 
 // guess[m] is the largest j with bound[j] <= the number whose top 7 bits are 64+m,
-// the others zero: the bounds are at least a hundredth apart, so that at most two more follow.
+// the others zero. The bounds are farther apart, so at most one more follows.
 var guess = func() (g [64]uint8) {
 	for m := range g {
 		for j := range bound {
@@ -322,7 +322,7 @@ func (h *Histogram) Quantile(q float64) int64 {
 }
 
 // Error returns the largest relative error of Quantile at a scale: half a
-// bucket, 1.1 % at scale 5, 2.2 % at 4, 4.4 % at 3, 9.1 % at 2.
+// bucket, 2.2 % at scale 4, 4.4 % at 3, 9.1 % at 2.
 func Error(scale int) float64 {
 	return math.Exp2(0.5/float64(int(1)<<scale)) - 1
 }
