@@ -1,0 +1,128 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Path is a critical path. Its segments follow each other from the start of
+// the trace to its end.
+type Path struct {
+	Segments []Segment
+}
+
+// Segment is a length of time that a trace was waiting for one span. Times are
+// nanoseconds from the start of the trace.
+type Segment struct {
+	Node     int // in Tree.Spans; -1: between roots
+	From, To int64
+	// Idle is whether the span was not running: before its child began that it
+	// had handed work to, or after it, when nothing below it had begun.
+	Idle bool
+}
+
+// PerNode returns the nanoseconds that each span of the tree has on the path.
+func (p *Path) PerNode(t *Tree) []int64 {
+	sums := make([]int64, len(t.Spans))
+	for _, s := range p.Segments {
+		if s.Node >= 0 && !s.Idle {
+			sums[s.Node] += s.To - s.From
+		}
+	}
+	return sums
+}
+
+// CriticalPath returns the critical path of a trace. The essay in the package's
+// documentation says what that is.
+func CriticalPath(t *Tree) Path {
+	if len(t.Spans) == 0 {
+		return Path{}
+	}
+	// from and to are what a span covers together with all below it.
+	from, to := make([]int64, len(t.Spans)), make([]int64, len(t.Spans))
+	for i := len(t.Spans) - 1; i >= 0; i-- { // children stand after their parents
+		n := &t.Spans[i]
+		from[i], to[i] = n.Offset, n.End()
+		for _, c := range n.Children {
+			from[i], to[i] = min(from[i], from[c]), max(to[i], to[c])
+		}
+	}
+	byEnd := func(list []int) []int {
+		list = slices.Clone(list)
+		slices.SortFunc(list, func(a, b int) int {
+			return cmp.Or(cmp.Compare(to[b], to[a]), cmp.Compare(from[a], from[b]), cmp.Compare(a, b))
+		})
+		return list
+	}
+	var p Path
+	// put puts a segment before those so far.
+	put := func(node int, a, b int64, idle bool) {
+		if a >= b {
+			return
+		}
+		if k := len(p.Segments) - 1; k >= 0 && p.Segments[k].Node == node && p.Segments[k].Idle == idle && p.Segments[k].From == b {
+			p.Segments[k].From = a
+			return
+		}
+		p.Segments = append(p.Segments, Segment{node, a, b, idle})
+	}
+	// work puts a length of time in which the node waits for no child.
+	work := func(node int, a, b int64) {
+		if node == none {
+			put(node, a, b, true)
+			return
+		}
+		n := &t.Spans[node]
+		start, end := n.Offset, n.End()
+		put(node, max(a, end), b, true)
+		put(node, max(a, start), min(b, end), false)
+		put(node, a, min(b, start), true)
+	}
+	type frame struct {
+		node  int
+		now   int64 // what is later is known
+		first int64 // where the node begins
+		rest  []int // children that may have ended before now, the last one to end first
+	}
+	stack := []frame{{node: none, now: t.End - t.Start, rest: byEnd(t.Roots)}}
+	for len(stack) > 0 {
+		f := &stack[len(stack)-1]
+		for len(f.rest) > 0 && to[f.rest[0]] > f.now {
+			f.rest = f.rest[1:] // still running then
+		}
+		if len(f.rest) == 0 {
+			work(f.node, f.first, f.now)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		c := f.rest[0]
+		f.rest = f.rest[1:]
+		if from[c] == to[c] {
+			continue
+		}
+		work(f.node, to[c], f.now)
+		f.now = from[c]
+		stack = append(stack, frame{c, to[c], from[c], byEnd(t.Spans[c].Children)})
+	}
+	slices.Reverse(p.Segments)
+	return p
+}
+
+// SelfTimes returns, for each span of the tree, the nanoseconds in which it was
+// running and none of its children was.
+func (t *Tree) SelfTimes() []int64 {
+	self := make([]int64, len(t.Spans))
+	for i := range t.Spans {
+		n := &t.Spans[i]
+		self[i] = n.Span.Duration
+		covered := n.Offset // up to here
+		for _, c := range n.Children {
+			a, b := max(t.Spans[c].Offset, covered), min(t.Spans[c].End(), n.End())
+			if a < b {
+				self[i] -= b - a
+				covered = b
+			}
+		}
+	}
+	return self
+}
