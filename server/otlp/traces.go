@@ -148,6 +148,9 @@ func (d *Decoder) endResource(r *span.Resource, first int, refusal string) {
 	if d.refusal = refusal; refusal != "" {
 		d.reject(d.truncate(first), "resource of service", r.Service)
 	}
+	if d.items() == first { // nobody refers to it
+		d.nresource--
+	}
 }
 
 func serviceName(attrs []span.Attr) string {
@@ -264,6 +267,9 @@ func (d *Decoder) scopeItems(b []byte, r *span.Resource, item itemFunc) error {
 func (d *Decoder) endScope(s *span.Scope, first int, refusal string) {
 	if d.refusal = refusal; refusal != "" {
 		d.reject(d.truncate(first), "scope", s.Name)
+	}
+	if d.items() == first {
+		d.nscope--
 	}
 }
 
