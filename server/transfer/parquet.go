@@ -22,7 +22,8 @@ type row struct {
 	ServiceName       string  `parquet:"service_name,dict"`
 	Name              string  `parquet:"name,dict"`
 	Kind              string  `parquet:"kind,dict"`
-	Start             int64   `parquet:"start_time_unix_nano,timestamp(nanosecond)"`
+	StartTime         int64   `parquet:"start_time,timestamp(microsecond)"` // for people; what follows is exact
+	Start             int64   `parquet:"start_time_unix_nano"`
 	Duration          int64   `parquet:"duration_nano"`
 	StatusCode        string  `parquet:"status_code,dict"`
 	StatusMessage     string  `parquet:"status_message,optional,dict"`
@@ -46,7 +47,7 @@ type row struct {
 }
 
 type event struct {
-	Time       int64  `parquet:"time_unix_nano,timestamp(nanosecond)"`
+	Time       int64  `parquet:"time_unix_nano"`
 	Name       string `parquet:"name"`
 	Attributes string `parquet:"attributes,json"`
 	Dropped    uint32 `parquet:"dropped_attributes_count"`
@@ -105,7 +106,7 @@ func (p *parquetWriter) close() error { return p.w.Close() }
 
 func toRow(s *span.Span) row {
 	r := row{
-		TraceID: s.TraceID.String(), SpanID: s.ID.String(), ServiceName: s.Service(), Name: s.Name, Kind: s.Kind.String(), Start: s.Start, Duration: s.Duration,
+		TraceID: s.TraceID.String(), SpanID: s.ID.String(), ServiceName: s.Service(), Name: s.Name, Kind: s.Kind.String(), StartTime: s.Start / 1000, Start: s.Start, Duration: s.Duration,
 		StatusCode: s.Status.String(), StatusMessage: s.Message, Attributes: attrsJSON(s.Attrs), TraceState: s.State, Flags: s.Flags,
 		DroppedAttributes: s.DroppedAttrs, DroppedEvents: s.DroppedEvents, DroppedLinks: s.DroppedLinks,
 		Resource: attrsJSON(s.Resource.Attrs), ResourceDropped: s.Resource.Dropped, ResourceSchemaURL: s.Resource.SchemaURL,
