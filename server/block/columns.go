@@ -198,26 +198,45 @@ func small[T ~uint8](b *Block, id byte) (out []T, err error) {
 func (b *Block) decodeKinds() ([]span.Kind, error)      { return small[span.Kind](b, colKind) }
 func (b *Block) decodeStatuses() ([]span.Status, error) { return small[span.Status](b, colStatus) }
 
-func (b *Block) decodeNames() (s Strings, err error) {
+// rawNames are the names that ops name.
+func (b *Block) rawNames() (*list, error) {
+	return b.src.names.get(func() (l *list, err error) {
+		ops, err := b.ops()
+		if err != nil {
+			return nil, err
+		}
+		err = b.decode(colName, func(r *reader) {
+			l = r.list(r.countOf(b.meta.Rows))
+			r.below(ops.names, l.len())
+		})
+		return l, err
+	})
+}
+
+// below checks that ids are below n.
+func (r *reader) below(ids []uint32, n int) {
+	for _, id := range ids {
+		if int(id) >= n {
+			r.fail("an id of %d where %d are known", id, n)
+			return
+		}
+	}
+}
+
+func (b *Block) decodeNames() (Strings, error) {
+	l, err := b.rawNames()
+	if err != nil {
+		return Strings{}, err
+	}
 	ops, err := b.ops()
 	if err != nil {
 		return Strings{}, err
 	}
-	err = b.decode(colName, func(r *reader) {
-		s.Dict = r.list(r.countOf(b.meta.Rows)).strings()
-		s.IDs = ops.expand(r, ops.names, len(s.Dict))
-	})
-	return s, err
+	return Strings{IDs: ops.expand(ops.names), Dict: l.strings()}, nil
 }
 
 // expand returns by row what is given by op.
-func (c *opColumn) expand(r *reader, byOp []uint32, dict int) []uint32 {
-	for _, id := range byOp {
-		if int(id) >= dict {
-			r.fail("an id of %d where %d are known", id, dict)
-			return nil
-		}
-	}
+func (c *opColumn) expand(byOp []uint32) []uint32 {
 	ids := make([]uint32, len(c.rows))
 	for i, op := range c.rows {
 		ids[i] = byOp[op]
@@ -251,23 +270,47 @@ func (r *reader) blobs(most int) []string {
 	return r.plain(n).strings()
 }
 
+// rawResources are the resources that ops name, encoded.
+func (b *Block) rawResources() ([]string, error) {
+	return b.src.resources.get(func() (list []string, err error) {
+		ops, err := b.ops()
+		if err != nil {
+			return nil, err
+		}
+		err = b.decode(colResource, func(r *reader) {
+			list = r.blobs(b.meta.Rows)
+			r.below(ops.resources, len(list))
+		})
+		return list, err
+	})
+}
+
+func decodeResource(s string) (*span.Resource, error) {
+	r := &reader{b: unsafe.Slice(unsafe.StringData(s), len(s))} // reads only
+	res := r.resource()
+	if r.err == nil && len(r.b) > 0 {
+		r.fail("a resource with %d bytes too many", len(r.b))
+	}
+	return res, r.err
+}
+
 func (b *Block) decodeResources() (c resourceColumn, err error) {
+	list, err := b.rawResources()
+	if err != nil {
+		return c, err
+	}
 	ops, err := b.ops()
 	if err != nil {
 		return c, err
 	}
-	err = b.decode(colResource, func(r *reader) {
-		for _, s := range r.blobs(b.meta.Rows) {
-			e := &reader{b: unsafe.Slice(unsafe.StringData(s), len(s))} // reads only
-			c.table = append(c.table, e.resource())
-			if e.err != nil || len(e.b) > 0 {
-				r.fail("resource %d: %w", len(c.table)-1, e.err)
-				return
-			}
+	c.table = make([]*span.Resource, len(list))
+	for i, s := range list {
+		if c.table[i], err = decodeResource(s); err != nil {
+			return resourceColumn{}, err
 		}
-		c.ids = ops.expand(r, ops.resources, len(c.table))
-	})
-	return c, err
+	}
+	c.ids = ops.expand(ops.resources)
+	return c, nil
 }
 
 func (b *Block) decodeScopes() (c scopeColumn, err error) {

@@ -31,8 +31,11 @@ type source struct {
 	data []byte
 	sets [3][]stored // attribute columns of spans, events, links
 
-	ops    lazy[opColumn]
-	traces lazy[traceColumn]
+	// what others are made of, and is enough for some rows
+	ops       lazy[opColumn]
+	traces    lazy[traceColumn]
+	names     lazy[*list]
+	resources lazy[[]string]
 }
 
 // stored is a column in the data.

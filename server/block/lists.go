@@ -106,8 +106,31 @@ type list struct {
 	// of patterns only
 	ids   []uint32                 // pattern of each string
 	marks []int                    // numbers of each pattern
-	nums  [patternNumbers][]uint64 // the first numbers, the second ones, …
+	nums  [patternNumbers]numbers  // the first numbers, the second ones, …
 	skip  [patternNumbers][]uint32 // by string: its first number in nums[0], …; nil: that of the same index
+}
+
+// numbers are integers, which often are all the same.
+type numbers struct {
+	all  []uint64 // nil: all are
+	same uint64
+}
+
+func (n *numbers) at(i int) uint64 {
+	if n.all == nil {
+		return n.same
+	}
+	return n.all[i]
+}
+
+func (r *reader) numbers(n int) numbers {
+	if n > 0 && len(r.b) > 0 && r.b[0] == intsConst {
+		r.byte()
+		return numbers{same: r.uvarint()}
+	}
+	all := make([]uint64, n)
+	readInts(r, all)
+	return numbers{all: all}
 }
 
 func (l *list) len() int {
@@ -146,7 +169,7 @@ func (l *list) appendTo(b []byte, i int) []byte {
 		if l.skip[k] != nil {
 			j = int(l.skip[k][i])
 		}
-		b = appendUint(b, l.nums[k][j])
+		b = appendUint(b, l.nums[k].at(j))
 		p = p[m+1:]
 	}
 	return append(b, p...)
@@ -164,12 +187,14 @@ func (l *list) strings() []string {
 		return out
 	}
 	size := 0
-	for _, id := range l.ids {
-		size += len(l.piece(int(id))) - l.marks[id]
-	}
-	for k := range l.nums {
-		for _, v := range l.nums[k] {
-			size += digits(v)
+	for i, id := range l.ids {
+		size += len(l.piece(int(id)))
+		for k := range l.marks[id] {
+			j := i
+			if l.skip[k] != nil {
+				j = int(l.skip[k][i])
+			}
+			size += digits(l.nums[k].at(j)) - 1
 		}
 	}
 	buf := make([]byte, 0, size)
@@ -252,8 +277,7 @@ func (r *reader) patterns(n int) *list {
 				}
 			}
 		}
-		l.nums[k] = make([]uint64, count)
-		readInts(r, l.nums[k])
+		l.nums[k] = r.numbers(count)
 	}
 	if r.err != nil {
 		return &list{}

@@ -62,19 +62,11 @@ func (b *Block) fill(out []span.Span, rows []uint32) error {
 	if err != nil {
 		return err
 	}
-	names, err := b.Names()
-	if err != nil {
-		return err
-	}
 	messages, err := b.Messages()
 	if err != nil {
 		return err
 	}
 	states, err := b.States()
-	if err != nil {
-		return err
-	}
-	resources, err := b.resources.get(b.decodeResources)
 	if err != nil {
 		return err
 	}
@@ -95,10 +87,13 @@ func (b *Block) fill(out []span.Span, rows []uint32) error {
 		}
 		out[i] = span.Span{
 			TraceID: traces.table[trace], ID: ids[r], Parent: parents[r], State: states.Dict[states.IDs[r]], Flags: nums[numFlags].get(r),
-			Name: names.Dict[names.IDs[r]], Kind: kinds[r], Start: starts[r], Duration: durations[r], Status: statuses[r], Message: messages.Dict[messages.IDs[r]],
-			Resource: resources.table[resources.ids[r]], Scope: scopes.table[scopes.ids[r]],
+			Kind: kinds[r], Start: starts[r], Duration: durations[r], Status: statuses[r], Message: messages.Dict[messages.IDs[r]],
+			Scope:        scopes.table[scopes.ids[r]],
 			DroppedAttrs: nums[numDroppedAttrs].get(r), DroppedEvents: nums[numDroppedEvents].get(r), DroppedLinks: nums[numDroppedLinks].get(r),
 		}
+	}
+	if err := b.fillOps(out, rows); err != nil {
+		return err
 	}
 	t, err := b.tables.get(b.decodeTables)
 	if err != nil {
@@ -115,6 +110,53 @@ func (b *Block) fill(out []span.Span, rows []uint32) error {
 		return err
 	}
 	return b.fillLinks(out, rows, t)
+}
+
+// few reports whether rows are so few that what the others have is not worth
+// making.
+func (b *Block) few(rows []uint32) bool { return b.src != nil && 8*len(rows) < b.meta.Rows }
+
+// fillOps fills in names and resources.
+func (b *Block) fillOps(out []span.Span, rows []uint32) error {
+	if b.few(rows) {
+		ops, err := b.ops()
+		if err != nil {
+			return err
+		}
+		names, err := b.rawNames()
+		if err != nil {
+			return err
+		}
+		encoded, err := b.rawResources()
+		if err != nil {
+			return err
+		}
+		made := make(map[uint32]*span.Resource, 16)
+		for i, r := range rows {
+			op := ops.rows[r]
+			out[i].Name = names.at(int(ops.names[op]))
+			id := ops.resources[op]
+			if made[id] == nil {
+				if made[id], err = decodeResource(encoded[id]); err != nil {
+					return err
+				}
+			}
+			out[i].Resource = made[id]
+		}
+		return nil
+	}
+	names, err := b.Names()
+	if err != nil {
+		return err
+	}
+	resources, err := b.resources.get(b.decodeResources)
+	if err != nil {
+		return err
+	}
+	for i, r := range rows {
+		out[i].Name, out[i].Resource = names.Dict[names.IDs[r]], resources.table[resources.ids[r]]
+	}
+	return nil
 }
 
 func (b *Block) fillEvents(out []span.Span, rows []uint32, t *tables) error {
@@ -247,7 +289,7 @@ func (b *Block) materialise(a *attributes, rows []uint32) (made, error) {
 	}
 	m := made{all: make([]span.Attr, 0, n), ends: make([]int, len(rows))}
 	cols := make([]*rawColumn, len(a.cols))
-	many := 8*len(rows) > len(shapes) // worth making all the strings
+	many := 8*len(rows) >= len(shapes) // worth making all the strings
 	for i, r := range rows {
 		shape := a.shapes[shapes[r]]
 		for k, ci := range shape {
