@@ -31,7 +31,8 @@ type clientSpan struct {
 	peer       uint32 // a text, 0: unknown
 	system     uint32 // a text
 	connection Connection
-	node       Node // what the peer is
+	between    Connection // if the other end is a service
+	node       Node       // what the peer is
 	failed     bool
 	producer   bool
 	met        bool // its other end: the peer is not one that sends no spans
@@ -115,7 +116,7 @@ func (a *Aggregator) matchCall(own uint64, svc *service, s *span.Span, now int64
 	d := describe(s)
 	c := clientSpan{
 		trace: s.TraceID, start: s.Start, duration: s.Duration, service: svc.id, system: a.text(d.system),
-		connection: d.connection, node: d.node, failed: failed, producer: s.Kind == span.KindProducer,
+		connection: d.connection, between: d.service, node: d.node, failed: failed, producer: s.Kind == span.KindProducer,
 	}
 	if d.peer != "" {
 		c.peer = a.text(d.peer)
@@ -132,8 +133,9 @@ func (a *Aggregator) matchCall(own uint64, svc *service, s *span.Span, now int64
 		r.met = true
 		a.meet(&c, &serverSpan{service: r.service, failed: r.failed})
 	}
-	if c.connection == Database && !c.met && c.peer != 0 {
-		// Databases send no spans, as a rule: not waiting for one shows the edge at once.
+	if c.connection == Database && c.peer != 0 {
+		// Databases send no spans, as a rule: not waiting for one shows the edge at
+		// once. If a service answers after all, the call counts on that edge, too.
 		a.meetPeer(&c)
 	}
 	if g.calls.full(a.limits.Waiting) {
@@ -177,7 +179,9 @@ func (a *Aggregator) matchParent(parent uint64, b serverSpan, s *span.Span, now 
 		return
 	}
 	d := describe(s) // a caller that sends a span of its call says it better
-	b.connection, b.system = d.connection, a.text(d.system)
+	if b.connection = d.service; d.connection != Database {
+		b.system = a.text(d.system)
+	}
 	if r := g.find(parent); r != nil {
 		a.meetParent(&b, r.service)
 		return
@@ -205,8 +209,8 @@ func (a *Aggregator) meet(c *clientSpan, b *serverSpan) {
 		// costs is how long the message took to its consumer.
 		duration = max(0, b.start-c.start)
 	}
-	id := edgeID{client: c.service, server: b.service, connection: c.connection, node: ServiceNode}
-	if c.connection != Database { // a service is none, whatever its client says
+	id := edgeID{client: c.service, server: b.service, connection: c.between, node: ServiceNode}
+	if c.connection != Database { // else the system is that of a database, which a service is not
 		id.system = c.system
 	}
 	a.cells.of(a.edge(id), c.start).Add(c.trace, duration, c.failed || b.failed)

@@ -127,6 +127,16 @@ func TestEdges(t *testing.T) {
 			[]span.Span{mk("a", client, 2, 1, 20, "db.system.name", "postgresql", "db.namespace", "orders", "server.address", "pg-1"), mk("a", client, 3, 1, 5, "db.system", "redis")},
 			[]count{{Edge{"a", "orders", Database, DatabaseNode, "postgresql"}, 1, 0, 20}, {Edge{"a", "redis", Database, DatabaseNode, "redis"}, 1, 0, 5}},
 		},
+		"database that is a service": {
+			[]span.Span{
+				mk("a", client, 2, 1, 20, "db.system", "mysql", "http.request.method", "POST"), mk("b", server, 3, 2, 10),
+				mk("c", server, 4, 3, 5, "db.system", "mysql"),
+			},
+			[]count{
+				{Edge{"a", "b", HTTP, ServiceNode, ""}, 1, 0, 20}, {Edge{"a", "mysql", Database, DatabaseNode, "mysql"}, 1, 0, 20},
+				{Edge{"b", "c", Unknown, ServiceNode, ""}, 1, 0, 5},
+			},
+		},
 		"peers without spans": {
 			[]span.Span{
 				mk("a", client, 2, 1, 1, "http.request.method", "GET", "server.address", "api.example.com", "server.port", "443"),

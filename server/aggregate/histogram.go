@@ -21,9 +21,11 @@ const (
 	// So the scale is 4 while the longest duration is at most some million times the
 	// shortest, 3 up to 10^12 times.
 	MaxBuckets = 320
-	// few is how many durations a histogram keeps as they are. Most cells have few
-	// calls, and a handful of numbers is smaller and faster than buckets.
-	few = 8
+	// few is how many durations a histogram keeps as they are: most cells of a cut
+	// have few calls, and a list of numbers is smaller and faster than buckets.
+	few = 32
+	// fewest is how many are encoded as they are. More are smaller as buckets.
+	fewest = 8
 )
 
 // Histogram counts durations in nanoseconds. It is the exponential histogram of
@@ -37,7 +39,8 @@ const (
 // because the scale follows from the lowest and the highest bucket alone and
 // the sum is an integer that stops at its largest value instead of rounding.
 //
-// The first few durations are kept as they are: of them everything is exact.
+// The first few durations are kept as they are, until they are merged with
+// others that are in buckets: of them everything is exact.
 //
 // The zero value is an empty histogram. It is not safe for concurrent use.
 type Histogram struct {
@@ -45,13 +48,14 @@ type Histogram struct {
 	sum   uint64 // nanoseconds; math.MaxUint64: that or more
 	min   int64
 	max   int64
-	exact [few]int64 // the durations, in no order, as long as count is at most few; then they are in the buckets
+	exact [few]int64 // the durations, in no order, unless they are spilled into the buckets
 
-	zero   uint64   // durations of 0
-	window []uint64 // counts of buckets base, base+1, …; never longer than MaxBuckets
-	base   int32
-	lo, hi int32 // the lowest and the highest bucket that is not empty, if there is one
-	shift  uint8 // MaxScale - scale
+	spilled bool
+	zero    uint64   // durations of 0
+	window  []uint64 // counts of buckets base, base+1, …; never longer than MaxBuckets
+	base    int32
+	lo, hi  int32 // the lowest and the highest bucket that is not empty, if there is one
+	shift   uint8 // MaxScale - scale
 }
 
 // bound[j] is 2^63 * 2^(j/16), rounded: where the buckets of one power of two end.
@@ -104,12 +108,12 @@ func (h *Histogram) Add(d int64) {
 		h.max = d
 	}
 	h.sum = saturate(h.sum, uint64(d))
-	if h.count < few {
-		h.exact[h.count] = d
-		h.count++
-		return
-	}
-	if h.count == few {
+	if !h.spilled {
+		if h.count < few {
+			h.exact[h.count] = d
+			h.count++
+			return
+		}
 		h.spill()
 	}
 	h.count++
@@ -118,6 +122,7 @@ func (h *Histogram) Add(d int64) {
 
 // spill puts the durations that were kept as they are into buckets.
 func (h *Histogram) spill() {
+	h.spilled = true
 	for _, d := range h.exact[:h.count] {
 		h.put(d)
 	}
@@ -192,13 +197,13 @@ func (h *Histogram) downscale() {
 
 // Merge adds what o has counted.
 func (h *Histogram) Merge(o *Histogram) {
-	if o.count <= few {
+	if !o.spilled {
 		for _, d := range o.exact[:o.count] {
 			h.Add(d)
 		}
 		return
 	}
-	if h.count <= few {
+	if !h.spilled {
 		h.spill()
 	}
 	if h.count == 0 || o.min < h.min {
@@ -254,7 +259,7 @@ func (h *Histogram) Scale() int { return MaxScale - int(h.bucketed().shift) }
 
 // bucketed returns the histogram with all durations in buckets.
 func (h *Histogram) bucketed() *Histogram {
-	if h.count == 0 || h.count > few {
+	if h.spilled {
 		return h
 	}
 	b := *h
@@ -303,7 +308,7 @@ func (h *Histogram) Quantile(q float64) int64 {
 		return h.max
 	case rank == 1:
 		return h.min
-	case h.count <= few:
+	case !h.spilled:
 		exact := h.sorted()
 		return exact[rank-1]
 	case rank <= h.zero:
@@ -334,8 +339,8 @@ func saturate(a, b uint64) uint64 {
 	return math.MaxUint64
 }
 
-// sorted returns the durations of a histogram of up to few of them, in
-// ascending order and followed by zeros.
+// sorted returns the durations that were not spilled, in ascending order and
+// followed by zeros.
 func (h *Histogram) sorted() (exact [few]int64) {
 	for n, d := range h.exact[:h.count] {
 		k := n
@@ -357,7 +362,7 @@ const (
 
 // Append appends the histogram's encoding, described in docs/format/aggregate.md.
 func (h *Histogram) Append(b []byte) []byte {
-	if h.count <= few {
+	if h.count <= fewest {
 		b = append(b, byte(h.count))
 		last := int64(0)
 		exact := h.sorted()
@@ -366,6 +371,9 @@ func (h *Histogram) Append(b []byte) []byte {
 			last = d
 		}
 		return b
+	}
+	if !h.spilled {
+		return h.appendFew(b)
 	}
 	head := histBuckets | h.shift
 	if h.zero > 0 {
@@ -396,12 +404,62 @@ func (h *Histogram) Append(b []byte) []byte {
 			continue
 		}
 		i := h.lo + int32(k)
-		gap := uint64(i - next)
-		b = binary.AppendUvarint(b, (c-1)<<2|min(gap, 3))
-		if gap >= 3 {
-			b = binary.AppendUvarint(b, gap-3)
-		}
+		b = appendBucket(b, i-next, c)
 		next = i + 1
+	}
+	return b
+}
+
+// appendFew appends what Append would if the durations were in buckets.
+func (h *Histogram) appendFew(b []byte) []byte {
+	exact := h.sorted()
+	list := exact[:h.count]
+	zero := 0
+	for zero < len(list) && list[zero] == 0 {
+		zero++
+	}
+	list = list[zero:]
+	var index [few]int32
+	shift, n := 0, 0
+	if len(list) > 0 {
+		lo, hi := bucket(list[0]), bucket(list[len(list)-1])
+		for ; hi-lo >= MaxBuckets; shift++ {
+			lo, hi = lo>>1, hi>>1
+		}
+		for k, d := range list {
+			index[k] = bucket(d) >> shift
+			if k == 0 || index[k] != index[k-1] {
+				n++
+			}
+		}
+	}
+	if zero == 0 {
+		b = append(b, histBuckets|byte(shift))
+	} else {
+		b = append(b, histBuckets|byte(shift)|histZero, byte(zero))
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	b = binary.AppendUvarint(b, uint64(h.min))
+	b = binary.AppendUvarint(b, uint64(h.max-h.min))
+	b = binary.AppendUvarint(b, h.sum)
+	next := int32(-1)
+	for k := 0; k < len(list); {
+		i, c := index[k], 0
+		for ; k < len(list) && index[k] == i; k++ {
+			c++
+		}
+		b = appendBucket(b, i-next, uint64(c))
+		next = i + 1
+	}
+	return b
+}
+
+// appendBucket appends a bucket that has count durations, gap buckets after
+// the one that follows the last.
+func appendBucket(b []byte, gap int32, count uint64) []byte {
+	b = binary.AppendUvarint(b, (count-1)<<2|uint64(min(gap, 3)))
+	if gap >= 3 {
+		b = binary.AppendUvarint(b, uint64(gap-3))
 	}
 	return b
 }
@@ -414,8 +472,8 @@ func (h *Histogram) decode(b []byte) (rest []byte, err error) {
 	head := r.byte()
 	if head&histBuckets == 0 {
 		d := uint64(0)
-		if head > few {
-			return nil, fmt.Errorf("histogram: %d durations as they are; there are %d at most", head, few)
+		if head > fewest {
+			return nil, fmt.Errorf("histogram: %d durations as they are; there are %d at most", head, fewest)
 		}
 		for range head {
 			v := r.uvarint()
@@ -432,7 +490,7 @@ func (h *Histogram) decode(b []byte) (rest []byte, err error) {
 	if head&^(histBuckets|histZero|3) != 0 {
 		return nil, fmt.Errorf("histogram: unknown bits in its first byte %#x", head)
 	}
-	h.shift = head & 3
+	h.shift, h.spilled = head&3, true
 	if head&histZero != 0 {
 		if h.zero = r.uvarint(); h.zero == 0 {
 			return nil, fmt.Errorf("histogram: %w", r.err("count of zeros"))
@@ -481,7 +539,7 @@ func (h *Histogram) decode(b []byte) (rest []byte, err error) {
 		}
 		h.window[i-h.base] += count
 	}
-	if n > 0 && next-1 != last || n == 0 && h.max > 0 || (h.zero > 0) != (h.min == 0) || h.count <= few {
+	if n > 0 && next-1 != last || n == 0 && h.max > 0 || (h.zero > 0) != (h.min == 0) || h.count <= fewest {
 		return nil, fmt.Errorf("histogram: the buckets are not those of the shortest and the longest duration")
 	}
 	return r.b, nil

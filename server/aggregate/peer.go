@@ -10,9 +10,10 @@ import (
 // call is what a span's attributes say about its connection.
 type call struct {
 	connection Connection
-	node       Node   // what the peer is, if no span of it arrives
-	system     string // aliases the span
-	peer       string // name of the peer, "" if nothing names it; aliases the span unless port was added
+	service    Connection // how it talks if the peer turns out to be a service, which a database is not
+	node       Node       // what the peer is, if no span of it arrives
+	system     string     // aliases the span
+	peer       string     // name of the peer, "" if nothing names it; aliases the span unless port was added
 }
 
 // describe finds out how a span's two ends talk, and what the far end is
@@ -56,8 +57,6 @@ func describe(s *span.Span) (c call) {
 		}
 	}
 	switch {
-	case database:
-		c.connection, c.node = Database, DatabaseNode
 	case messaging || s.Kind == span.KindProducer || s.Kind == span.KindConsumer:
 		c.connection, c.node = Messaging, QueueNode
 	case rpc:
@@ -66,6 +65,10 @@ func describe(s *span.Span) (c call) {
 		c.connection, c.node = HTTP, ExternalNode
 	default:
 		c.connection, c.node = Unknown, ExternalNode
+	}
+	c.service = c.connection
+	if database && c.connection != Messaging {
+		c.connection, c.node = Database, DatabaseNode
 	}
 	if peer != "" {
 		c.peer = peer
