@@ -369,13 +369,13 @@ func (a *aggregation) series() (sel aggregate.Selection, ok bool) {
 		}
 		for _, e := range list {
 			c, ok := e.(*Cond)
-			if !ok || c.Field != Service && c.Field != Name && c.Field != Kind || c.Field == Kind && c.Op == Exists || c.literals() == nil {
+			if !ok || c.Field != Service && c.Field != Name && c.Field != Kind || c.literals() == nil || slices.Contains(c.literals(), "") {
 				return sel, false
 			}
 		}
 		l = a.limits
 	}
-	if l.never || slices.Contains(l.services, "") || tooLong(l.services) || tooLong(l.names) {
+	if l.never || tooLong(l.services) || tooLong(l.names) {
 		return sel, false
 	}
 	sel.From, sel.To, sel.Step = r.From, r.To, time.Duration(r.Step)

@@ -26,8 +26,8 @@ type cursor struct {
 
 // listed is a trace that was listed and may be found again.
 type listed struct {
-	id   [8]byte // the low half of the trace id
-	last int64   // the position's first of its last matching span
+	id   uint64 // the halves of the trace id, folded
+	last int64  // the position's first of its last matching span
 }
 
 const (
@@ -36,17 +36,16 @@ const (
 	maxListed     = 1000
 )
 
-func half(id span.TraceID) (h [8]byte) {
-	copy(h[:], id[8:])
-	return h
+func fold(id span.TraceID) uint64 {
+	return binary.BigEndian.Uint64(id[:8]) ^ binary.BigEndian.Uint64(id[8:])
 }
 
 func (c *cursor) listed(id span.TraceID) bool {
-	h := half(id)
-	return slices.ContainsFunc(c.going, func(l listed) bool { return l.id == h })
+	f := fold(id)
+	return slices.ContainsFunc(c.going, func(l listed) bool { return l.id == f })
 }
 
-func (c *cursor) add(id span.TraceID, last int64) { c.going = append(c.going, listed{half(id), last}) }
+func (c *cursor) add(id span.TraceID, last int64) { c.going = append(c.going, listed{fold(id), last}) }
 
 // prune forgets the traces that end before the position.
 func (c *cursor) prune(o Order) {
@@ -68,7 +67,7 @@ func (c *cursor) String() string {
 	b = append(b, c.after.id[:]...)
 	b = append(b, byte(c.after.kind))
 	for _, l := range c.going {
-		b = append(b, l.id[:]...)
+		b = binary.BigEndian.AppendUint64(b, l.id)
 		b = binary.BigEndian.AppendUint64(b, uint64(l.last))
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
@@ -92,10 +91,8 @@ func parseCursor(s string, print uint64) (c cursor, err error) {
 	b = b[copy(c.after.id[:], b):]
 	c.after.kind, b = span.Kind(b[0]), b[1:]
 	for len(b) > 0 {
-		var l listed
-		b = b[copy(l.id[:], b):]
-		l.last = int64(next())
-		c.going = append(c.going, l)
+		id := next()
+		c.going = append(c.going, listed{id, int64(next())})
 	}
 	return c, nil
 }

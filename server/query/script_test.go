@@ -66,7 +66,7 @@ type script struct {
 }
 
 func (s *script) open() {
-	st, err := store.Open(store.Options{Dir: s.dir, BlockRows: 4, Clock: func() time.Time { return time.Unix(0, base).Add(time.Hour) }})
+	st, err := store.Open(store.Options{Dir: s.dir, BlockRows: 4, NoSync: true, Clock: func() time.Time { return time.Unix(0, base).Add(time.Hour) }})
 	if err != nil {
 		s.t.Fatal(err)
 	}
