@@ -9,8 +9,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -21,10 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
+	"github.com/weft-trace/weft/server/otlp"
 )
 
 // maxBody bounds one request, compressed and after decompression.
@@ -34,7 +29,7 @@ const maxBody = 64 << 20
 // Requests for metrics, logs and profiles are accepted and thrown away. The zero value is ready to use, and keeps every span
 // until [Receiver.Reset]. All methods may be called concurrently.
 type Receiver struct {
-	// CountOnly makes the receiver count spans without decoding or keeping them, for benchmarks. Set it before use.
+	// CountOnly makes the receiver count spans without keeping them, for benchmarks. Set it before use.
 	CountOnly bool
 
 	// OnSpans, if set, gets the spans of each request instead of the receiver keeping them. It is called by the goroutine
@@ -83,13 +78,17 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), code)
 		return
 	}
-	if err := r.take(body, media == "application/json"); err != nil {
+	isJSON := media == "application/json"
+	rejected, reason, err := r.take(body, isJSON)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", media)
-	if media == "application/json" {
-		io.WriteString(w, "{}")
+	if isJSON {
+		w.Write(otlp.AppendResponseJSON(nil, otlp.RejectedSpans, rejected, reason))
+	} else {
+		w.Write(otlp.AppendResponse(nil, rejected, reason))
 	}
 }
 
@@ -115,32 +114,33 @@ func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
 	}
 }
 
-// take decodes one request and keeps what it carried.
-func (r *Receiver) take(body []byte, isJSON bool) error {
+// decoders are for use again: they hold the memory that decoding takes.
+var decoders = sync.Pool{New: func() any { return new(otlp.Decoder) }}
+
+// take decodes one request and keeps what it carried. Spans that OTLP does not
+// allow are rejected; a request of nothing else is an error.
+func (r *Receiver) take(body []byte, isJSON bool) (rejected int, reason string, err error) {
 	r.requests.Add(1)
 	r.bytes.Add(int64(len(body)))
-	if r.CountOnly && !isJSON {
-		n, err := countSpans(body)
-		if err != nil {
-			return err
-		}
-		r.add(nil, n)
-		return nil
-	}
-	var data tracepb.TracesData // the same on the wire as ExportTraceServiceRequest, without gRPC among the imports
+	d := decoders.Get().(*otlp.Decoder)
+	defer decoders.Put(d)
+	decode := d.Traces
 	if isJSON {
-		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, &data); err != nil {
-			return fmt.Errorf("decode OTLP JSON: %w", err)
-		}
-		if err := idsFromJSON(&data); err != nil {
-			return err
-		}
-	} else if err := proto.Unmarshal(body, &data); err != nil {
-		return fmt.Errorf("decode OTLP protobuf: %w", err)
+		decode = d.TracesJSON
 	}
-	spans := appendSpans(nil, &data)
-	r.add(spans, len(spans))
-	return nil
+	decoded, rejected, reason, err := decode(body)
+	if err != nil {
+		return 0, "", err
+	}
+	if rejected > 0 && len(decoded) == 0 {
+		return 0, "", errors.New(reason)
+	}
+	var spans []Span
+	if !r.CountOnly {
+		spans = newSpans(decoded)
+	}
+	r.add(spans, len(decoded))
+	return rejected, reason, nil
 }
 
 func (r *Receiver) add(spans []Span, n int) {
@@ -259,71 +259,3 @@ func Listen() (*Server, error) {
 
 // Close stops listening and closes all connections. Spans already received stay.
 func (s *Server) Close() error { return s.srv.Close() }
-
-// idsFromJSON mends ids: OTLP's JSON has them in hex, where protojson decoded base64.
-func idsFromJSON(data *tracepb.TracesData) error {
-	var first error
-	mend := func(b *[]byte) {
-		if len(*b) == 0 {
-			return
-		}
-		id, err := hex.DecodeString(base64.StdEncoding.EncodeToString(*b))
-		if err != nil && first == nil {
-			first = fmt.Errorf("decode OTLP JSON: ids are not hexadecimal: %w", err)
-		}
-		*b = id
-	}
-	for _, rs := range data.ResourceSpans {
-		for _, ss := range rs.GetScopeSpans() {
-			for _, s := range ss.GetSpans() {
-				mend(&s.TraceId)
-				mend(&s.SpanId)
-				mend(&s.ParentSpanId)
-				for _, l := range s.GetLinks() {
-					mend(&l.TraceId)
-					mend(&l.SpanId)
-				}
-			}
-		}
-	}
-	return first
-}
-
-// countSpans counts the spans of an ExportTraceServiceRequest (resource_spans = 1, scope_spans = 2, spans = 2) without decoding them.
-func countSpans(b []byte) (int, error) {
-	return countField(b, []protowire.Number{1, 2, 2})
-}
-
-func countField(b []byte, path []protowire.Number) (int, error) {
-	n := 0
-	for len(b) > 0 {
-		num, typ, k := protowire.ConsumeTag(b)
-		if k < 0 {
-			return 0, fmt.Errorf("decode OTLP protobuf: %w", protowire.ParseError(k))
-		}
-		b = b[k:]
-		if num == path[0] && typ == protowire.BytesType {
-			v, k := protowire.ConsumeBytes(b)
-			if k < 0 {
-				return 0, fmt.Errorf("decode OTLP protobuf: %w", protowire.ParseError(k))
-			}
-			b = b[k:]
-			if len(path) == 1 {
-				n++
-				continue
-			}
-			m, err := countField(v, path[1:])
-			if err != nil {
-				return 0, err
-			}
-			n += m
-			continue
-		}
-		k = protowire.ConsumeFieldValue(num, typ, b)
-		if k < 0 {
-			return 0, fmt.Errorf("decode OTLP protobuf: %w", protowire.ParseError(k))
-		}
-		b = b[k:]
-	}
-	return n, nil
-}

@@ -144,6 +144,23 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Spans that OTLP does not allow are told to the sender, and do not cost the others.
+func TestPartialSuccess(t *testing.T) {
+	s := listen(t)
+	bad := span(3)
+	bad.TraceId = bad.TraceId[:4]
+	resp, err := http.Post(s.URL+"/v1/traces", "application/x-protobuf", bytes.NewReader(request(t, "shop", span(2), bad)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	body.ReadFrom(resp.Body)
+	if resp.StatusCode != 200 || s.Count() != 1 || !strings.Contains(body.String(), `span "span 3": trace id of 4 bytes; want 16`) {
+		t.Errorf("status %d, %d spans, %q", resp.StatusCode, s.Count(), body.String())
+	}
+}
+
 func TestCountOnly(t *testing.T) {
 	s := listen(t)
 	s.CountOnly = true

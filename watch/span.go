@@ -1,12 +1,11 @@
 package watch
 
 import (
-	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"github.com/weft-trace/weft/server/span"
 )
 
 // Span is one received span as plain Go values.
@@ -90,91 +89,88 @@ func (s *Span) String() string {
 	return fmt.Sprintf("%s/%s<-%s %s %q %s%s %v", s.TraceID, s.SpanID, s.ParentID, s.Kind, s.Name, s.Duration(), status, s.Attrs)
 }
 
-// appendSpans converts what one request carried.
-func appendSpans(dst []Span, data *tracepb.TracesData) []Span {
-	for _, rs := range data.GetResourceSpans() {
-		resource := attrs(rs.GetResource().GetAttributes())
-		service, _ := resource["service.name"].(string)
-		for _, ss := range rs.GetScopeSpans() {
-			for _, p := range ss.GetSpans() {
-				s := Span{
-					TraceID:       hex.EncodeToString(p.GetTraceId()),
-					SpanID:        hex.EncodeToString(p.GetSpanId()),
-					ParentID:      hex.EncodeToString(p.GetParentSpanId()),
-					State:         p.GetTraceState(),
-					Flags:         p.GetFlags(),
-					Name:          p.GetName(),
-					Kind:          kindName(p.GetKind()),
-					Service:       service,
-					Scope:         ss.GetScope().GetName(),
-					Start:         time.Unix(0, int64(p.GetStartTimeUnixNano())),
-					End:           time.Unix(0, int64(p.GetEndTimeUnixNano())),
-					Attrs:         attrs(p.GetAttributes()),
-					Resource:      resource,
-					Error:         p.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
-					OK:            p.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_OK,
-					Message:       p.GetStatus().GetMessage(),
-					DroppedAttrs:  int(p.GetDroppedAttributesCount()),
-					DroppedEvents: int(p.GetDroppedEventsCount()),
-					DroppedLinks:  int(p.GetDroppedLinksCount()),
-				}
-				if s.ParentID == "0000000000000000" {
-					s.ParentID = ""
-				}
-				for _, e := range p.GetEvents() {
-					s.Events = append(s.Events, Event{e.GetName(), time.Unix(0, int64(e.GetTimeUnixNano())), attrs(e.GetAttributes())})
-				}
-				for _, l := range p.GetLinks() {
-					s.Links = append(s.Links, Link{hex.EncodeToString(l.GetTraceId()), hex.EncodeToString(l.GetSpanId()), attrs(l.GetAttributes())})
-				}
-				dst = append(dst, s)
-			}
+// newSpans converts what one request carried. Nothing of it stays referred to.
+func newSpans(decoded []span.Span) []Span {
+	spans := make([]Span, len(decoded))
+	resources := map[*span.Resource]map[string]any{}
+	for i := range decoded {
+		p := &decoded[i]
+		resource, ok := resources[p.Resource]
+		if !ok {
+			resource = attrs(p.Resource.Attrs)
+			resources[p.Resource] = resource
 		}
+		s := Span{
+			TraceID:       p.TraceID.String(),
+			SpanID:        p.ID.String(),
+			State:         strings.Clone(p.State),
+			Flags:         p.Flags,
+			Name:          strings.Clone(p.Name),
+			Service:       strings.Clone(p.Resource.Service),
+			Scope:         strings.Clone(p.Scope.Name),
+			Start:         time.Unix(0, p.Start),
+			End:           time.Unix(0, p.End()),
+			Attrs:         attrs(p.Attrs),
+			Resource:      resource,
+			Error:         p.Status == span.StatusError,
+			OK:            p.Status == span.StatusOK,
+			Message:       strings.Clone(p.Message),
+			DroppedAttrs:  int(p.DroppedAttrs),
+			DroppedEvents: int(p.DroppedEvents),
+			DroppedLinks:  int(p.DroppedLinks),
+		}
+		if !p.Parent.IsZero() {
+			s.ParentID = p.Parent.String()
+		}
+		if p.Kind != span.KindUnspecified {
+			s.Kind = p.Kind.String()
+		}
+		for _, e := range p.Events {
+			s.Events = append(s.Events, Event{strings.Clone(e.Name), time.Unix(0, e.Time), attrs(e.Attrs)})
+		}
+		for _, l := range p.Links {
+			s.Links = append(s.Links, Link{l.TraceID.String(), l.ID.String(), attrs(l.Attrs)})
+		}
+		spans[i] = s
 	}
-	return dst
+	return spans
 }
 
-// kinds are the names of span kinds by OTLP value.
-var kinds = [...]string{"", "internal", "server", "client", "producer", "consumer"}
-
-func kindName(k tracepb.Span_SpanKind) string {
-	if k < 0 || int(k) >= len(kinds) {
-		return ""
-	}
-	return kinds[k]
-}
-
-func attrs(kvs []*commonpb.KeyValue) map[string]any {
-	if len(kvs) == 0 {
+func attrs(list []span.Attr) map[string]any {
+	if len(list) == 0 {
 		return nil
 	}
-	m := make(map[string]any, len(kvs))
-	for _, kv := range kvs {
-		m[kv.GetKey()] = value(kv.GetValue())
+	m := make(map[string]any, len(list))
+	for _, a := range list {
+		m[strings.Clone(a.Key)] = value(a.Value)
 	}
 	return m
 }
 
-func value(v *commonpb.AnyValue) any {
-	switch v := v.GetValue().(type) {
-	case *commonpb.AnyValue_StringValue:
-		return v.StringValue
-	case *commonpb.AnyValue_BoolValue:
-		return v.BoolValue
-	case *commonpb.AnyValue_IntValue:
-		return v.IntValue
-	case *commonpb.AnyValue_DoubleValue:
-		return v.DoubleValue
-	case *commonpb.AnyValue_BytesValue:
-		return v.BytesValue
-	case *commonpb.AnyValue_ArrayValue:
-		a := make([]any, 0, len(v.ArrayValue.GetValues()))
-		for _, e := range v.ArrayValue.GetValues() {
+func value(v span.Value) any {
+	switch v.Type {
+	case span.String:
+		return strings.Clone(v.Str)
+	case span.Bool:
+		return v.Bool()
+	case span.Int:
+		return v.Int()
+	case span.Float:
+		return v.Float()
+	case span.Bytes:
+		return []byte(v.Str)
+	case span.Array:
+		a := []any{}
+		for e := range v.Elements() {
 			a = append(a, value(e))
 		}
 		return a
-	case *commonpb.AnyValue_KvlistValue:
-		return attrs(v.KvlistValue.GetValues())
+	case span.Map:
+		m := map[string]any{}
+		for a := range v.Fields() {
+			m[strings.Clone(a.Key)] = value(a.Value)
+		}
+		return m
 	}
 	return nil
 }

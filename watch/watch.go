@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/weft-trace/weft/rt/waterfall"
+	"github.com/weft-trace/weft/server/span"
 )
 
 const usage = `usage: weft watch [flags]
@@ -133,9 +134,8 @@ func (w *watcher) done() bool { return w.limit > 0 && w.shown >= w.limit }
 func (w *watcher) take(spans []Span) {
 	now := time.Now()
 	for i := range spans {
-		if id, s, ok := forWaterfall(&spans[i]); ok {
-			w.show(w.traces.Add(id, s, now))
-		}
+		id, s := forWaterfall(&spans[i])
+		w.show(w.traces.Add(id, s, now))
 	}
 }
 
@@ -180,18 +180,16 @@ func (w *watcher) summary() {
 	fmt.Fprintf(w.stderr, "weft watch: traces %d, spans %d, services %d, traces with errors %d\n", w.shown, w.spans, len(w.services), w.failed)
 }
 
-// forWaterfall converts s; ok is false if its ids are not valid.
-func forWaterfall(s *Span) (id waterfall.TraceID, out waterfall.Span, ok bool) {
-	if len(s.TraceID) != 32 || len(s.SpanID) != 16 {
-		return id, out, false
-	}
+// forWaterfall converts s.
+func forWaterfall(s *Span) (id waterfall.TraceID, out waterfall.Span) {
+	kind, _ := span.ParseKind(s.Kind)
 	id.Hi, _ = strconv.ParseUint(s.TraceID[:16], 16, 64)
 	id.Lo, _ = strconv.ParseUint(s.TraceID[16:], 16, 64)
 	out = waterfall.Span{
 		Name: s.Name, Service: s.Service, Failed: s.Error, Message: s.Message,
 		Start: s.Start.UnixNano(), End: s.End.UnixNano(),
 		Remote: s.Flags&(1<<9) != 0,
-		Kind:   int8(slices.Index(kinds[:], s.Kind)),
+		Kind:   int8(kind),
 		Attrs:  sorted(s.Attrs),
 	}
 	out.ID, _ = strconv.ParseUint(s.SpanID, 16, 64)
@@ -199,7 +197,7 @@ func forWaterfall(s *Span) (id waterfall.TraceID, out waterfall.Span, ok bool) {
 	for _, e := range s.Events {
 		out.Events = append(out.Events, waterfall.Event{Name: e.Name, Time: e.Time.UnixNano(), Attrs: sorted(e.Attrs)})
 	}
-	return id, out, true
+	return id, out
 }
 
 func sorted(attrs map[string]any) []waterfall.Attr {

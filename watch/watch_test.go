@@ -93,7 +93,7 @@ func TestWatchInterrupted(t *testing.T) {
 	go func() { code <- run(ctx, []string{"-addr", "127.0.0.1:0"}, nil, &stdout, stderr) }()
 	url := strings.TrimSpace(strings.TrimPrefix(<-stderr.lines, "weft watch: listening on "))
 	b, _ := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{
-		{TraceId: make([]byte, 16), SpanId: []byte{1, 2, 3, 4, 5, 6, 7, 8}, ParentSpanId: []byte{8, 7, 6, 5, 4, 3, 2, 1}, Name: "orphan"},
+		{TraceId: bytes.Repeat([]byte{1}, 16), SpanId: []byte{1, 2, 3, 4, 5, 6, 7, 8}, ParentSpanId: []byte{8, 7, 6, 5, 4, 3, 2, 1}, Name: "orphan"},
 		{TraceId: []byte("short"), SpanId: []byte{1}, Name: "bad ids"},
 	}}}}}})
 	// The second request is taken only after the spans of the first.
