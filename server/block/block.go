@@ -197,27 +197,52 @@ func (b *Block) States() (Strings, error) { return b.states.get(b.decodeStates) 
 // Services returns the name of the service of each row.
 func (b *Block) Services() (Strings, error) {
 	return b.services.get(func() (Strings, error) {
-		ids, table, err := b.Resources()
+		if b.src == nil {
+			ids, table, err := b.Resources()
+			names := make([]string, len(table))
+			for i, r := range table {
+				names[i] = r.Service
+			}
+			return services(ids, names), err
+		}
+		resources, err := b.rawResources()
 		if err != nil {
 			return Strings{}, err
 		}
-		s := Strings{IDs: make([]uint32, len(ids))}
-		of := make([]uint32, len(table)) // resource to service
-		seen := make(map[string]uint32, len(table))
-		for i, r := range table {
-			id, ok := seen[r.Service]
-			if !ok {
-				id = uint32(len(s.Dict))
-				seen[r.Service] = id
-				s.Dict = append(s.Dict, r.Service)
+		ops, err := b.ops()
+		if err != nil {
+			return Strings{}, err
+		}
+		names := make([]string, len(resources))
+		for i, s := range resources {
+			if names[i], err = serviceOf(s); err != nil {
+				return Strings{}, err
 			}
-			of[i] = id
 		}
-		for i, r := range ids {
-			s.IDs[i] = of[r]
-		}
+		s := services(ops.resources, names) // by op
+		s.IDs = ops.expand(s.IDs)
 		return s, nil
 	})
+}
+
+// services makes a column of the names of resources out of one of resources.
+func services(ids []uint32, names []string) Strings {
+	s := Strings{IDs: make([]uint32, len(ids))}
+	of := make([]uint32, len(names)) // resource to service
+	seen := make(map[string]uint32, len(names))
+	for i, name := range names {
+		id, ok := seen[name]
+		if !ok {
+			id = uint32(len(s.Dict))
+			seen[name] = id
+			s.Dict = append(s.Dict, name)
+		}
+		of[i] = id
+	}
+	for i, r := range ids {
+		s.IDs[i] = of[r]
+	}
+	return s
 }
 
 // Resources returns the resource of row i as table[ids[i]]. Each resource is

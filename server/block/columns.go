@@ -294,6 +294,13 @@ func decodeResource(s string) (*span.Resource, error) {
 	return res, r.err
 }
 
+// serviceOf returns the name of the service of an encoded resource.
+func serviceOf(s string) (string, error) {
+	r := &reader{b: unsafe.Slice(unsafe.StringData(s), len(s))} // reads only
+	name := r.text()
+	return name, r.err
+}
+
 func (b *Block) decodeResources() (c resourceColumn, err error) {
 	list, err := b.rawResources()
 	if err != nil {

@@ -168,7 +168,12 @@ func (e *encoder) bytes(dst, v []byte, n int) []byte {
 	for _, c := range v {
 		count[c]++
 	}
-	most := slices.Max(count[:])
+	most, squares := uint32(0), uint64(0)
+	for _, c := range count {
+		most = max(most, c)
+		squares += uint64(c) * uint64(c)
+	}
+	size := uint64(len(v))
 	switch {
 	case int(most) == len(v):
 		return append(dst, tag|planeSame, v[0])
@@ -181,6 +186,9 @@ func (e *encoder) bytes(dst, v []byte, n int) []byte {
 			dst = binary.AppendUvarint(dst, uint64(len(e.z)))
 			return append(dst, e.z...)
 		}
+	case 256*(squares-size) < size*size*75/64:
+		// Evenly spread: the squares of the counts of n even bytes add up to n²/256 + n. A code is worth its table
+		// from 1/64 of the bytes on; that far from even they add up to a sixth more.
 	default:
 		method, compress := byte(planeHuff1), huff0.Compress1X
 		if len(v) >= 1024 {
