@@ -27,7 +27,8 @@ func (s *Store) detach(h *head) {
 // call is the head's.
 func (s *Store) freeze(h *head) {
 	h.view()
-	h.seen = nil
+	h.frozen = true
+	s.seen.swap()
 	h.size, h.ended = h.builder.Size(), s.now()
 	h.cells = s.agg.Swap()
 }

@@ -37,16 +37,17 @@ type partition struct {
 	refs     int
 	used     uint64 // s.uses when it was last acquired
 	readOnly bool   // opened for reading only
-	sealed   bool
 	removed  bool
 	damage   error     // why it cannot be read
 	metrics  metricSet // see putPoints
 
 	// Guarded by Store.mu.
+	sealed   bool
 	segments []segmentInfo // ascending ids; append-only. Those of a sealed partition are loaded with it
 	summary  summary
 	gen      uint32             // the highest generation so far
 	ops      map[operation]bool // in the dictionary; nil until the first cut
+	aged     time.Time          // see ended
 	pending  int                // heads that are not yet cut
 }
 
@@ -56,6 +57,7 @@ type summary struct {
 	Bytes    int64 `json:"bytes"`     // of the directory
 	MinStart int64 `json:"min_start"` // the least and the greatest start of a span
 	MaxStart int64 `json:"max_start"`
+	Sealed   int64 `json:"sealed"` // when it was sealed, by the server's clock, nanoseconds since the Unix epoch
 }
 
 const (
@@ -255,19 +257,23 @@ func (s *Store) closeDB(p *partition) {
 // more than Options.MaxOpen are open.
 func (s *Store) trim() {
 	s.mu.RLock()
-	parts := slices.Clone(s.parts)
+	parts := slices.DeleteFunc(slices.Clone(s.parts), func(p *partition) bool { return !p.sealed })
 	s.mu.RUnlock()
-	var open []*partition
+	type idle struct { // a sealed partition that is open
+		part *partition
+		used uint64
+	}
+	var open []idle
 	for _, p := range parts {
 		p.mu.Lock()
-		if p.db != nil && p.sealed {
-			open = append(open, p)
+		if p.db != nil {
+			open = append(open, idle{p, p.used})
 		}
 		p.mu.Unlock()
 	}
-	slices.SortFunc(open, func(a, b *partition) int { return cmp.Compare(a.used, b.used) })
+	slices.SortFunc(open, func(a, b idle) int { return cmp.Compare(a.used, b.used) })
 	for len(open) > s.o.MaxOpen {
-		s.closeDB(open[0])
+		s.closeDB(open[0].part)
 		open = open[1:]
 	}
 }
@@ -337,6 +343,7 @@ func (s *Store) seal(p *partition) error {
 	s.mu.Lock()
 	sum := p.summary
 	s.mu.Unlock()
+	sum.Sealed = s.now()
 	sum.Bytes = dirSize(s.o.FS, p.path)
 	b, err := json.Marshal(sum)
 	if err == nil {
@@ -348,10 +355,9 @@ func (s *Store) seal(p *partition) error {
 	s.mu.Lock()
 	p.summary = sum
 	p.ops = nil
-	s.mu.Unlock()
-	p.mu.Lock()
+	p.aged = time.Time{}
 	p.sealed = true
-	p.mu.Unlock()
+	s.mu.Unlock()
 	s.closeDB(p)
 	return nil
 }

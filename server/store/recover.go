@@ -214,7 +214,7 @@ func (s *Store) replay(p *partition, now time.Time) error {
 			if _, err := s.acquire(p); err != nil {
 				return errors.Join(err, it.Close())
 			}
-			h = &head{gen: gen, part: p, born: now.UnixNano(), seen: newSeen(), stuck: p.readOnly}
+			h = &head{gen: gen, part: p, born: now.UnixNano(), stuck: p.readOnly}
 			p.gen = max(p.gen, gen)
 			p.pending++
 			s.heads = append(s.heads, h)
@@ -225,7 +225,7 @@ func (s *Store) replay(p *partition, now time.Time) error {
 			s.damaged(&DamageError{fmt.Sprintf("journal record %d of generation %d in partition %s", seq, gen, p.path), err})
 			continue
 		}
-		h.add(got, s.agg, now.UnixNano())
+		h.add(got, s.seen, s.agg, now.UnixNano())
 		records++
 		spans += len(got)
 	}
@@ -276,7 +276,7 @@ func (s *Store) reindex(p *partition, now time.Time) error {
 			return err
 		}
 		path := s.o.FS.PathJoin(p.path, blocksName(id))
-		h := &head{gen: id, part: p, born: now.UnixNano(), seen: newSeen(), stuck: p.readOnly}
+		h := &head{gen: id, part: p, born: now.UnixNano(), stuck: p.readOnly}
 		err := eachBlock(s.o.FS, path, func(b *block.Block) error {
 			rows := make([]uint32, b.Len())
 			for i := range rows {
@@ -284,7 +284,7 @@ func (s *Store) reindex(p *partition, now time.Time) error {
 			}
 			spans, err := b.Spans(rows)
 			if err == nil {
-				h.add(spans, s.agg, now.UnixNano())
+				h.add(spans, s.seen, s.agg, now.UnixNano())
 			}
 			return err
 		})

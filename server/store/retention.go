@@ -97,7 +97,7 @@ func (s *Store) retain() {
 		p.mu.Lock()
 		removable := p != s.current && p.pending == 0 && (p.sealed || p.damage != nil)
 		p.mu.Unlock()
-		age := trusted && s.o.Retention > 0 && now.Sub(p.end) > s.o.Retention
+		age := trusted && s.o.Retention > 0 && now.Sub(p.ended(now, s.o.Partition)) > s.o.Retention
 		size := s.o.MaxBytes > 0 && total > s.o.MaxBytes
 		if !removable || !age && !size {
 			keep = append(keep, p)
@@ -122,6 +122,25 @@ func (s *Store) retain() {
 			s.discard(p)
 		}
 	}
+}
+
+// ended returns the time from which the age of a partition counts: its end, or
+// when it was sealed, whichever is later, because its times are wrong if the
+// clock was when it was made. A time in the future becomes now, once, so that
+// it ages from then on. Called with Store.mu held.
+func (p *partition) ended(now time.Time, width time.Duration) time.Time {
+	if p.aged.IsZero() {
+		p.aged = p.end
+		if p.sealed {
+			if t := time.Unix(0, p.summary.Sealed); t.After(p.aged) {
+				p.aged = t
+			}
+		}
+	}
+	if p.aged.After(now.Add(width)) {
+		p.aged = now
+	}
+	return p.aged
 }
 
 // partitionSize returns the bytes of a partition's directory. That of a sealed

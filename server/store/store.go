@@ -111,6 +111,7 @@ type Store struct {
 	in   sync.Mutex
 	head *head // nil: the next Write makes one
 	agg  *aggregate.Aggregator
+	seen *seen
 
 	// mu guards the lists.
 	mu      sync.RWMutex
@@ -157,7 +158,7 @@ func Open(o Options) (*Store, error) {
 	if err := s.openDir(); err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
-	s.agg = aggregate.New(aggregate.Limits{})
+	s.agg, s.seen = aggregate.New(aggregate.Limits{}), newSeen()
 	s.cache = pebble.NewCache(o.CacheBytes)
 	s.files = pebble.NewFileCache(1, 512)
 	if err := s.recover(); err != nil {

@@ -23,6 +23,7 @@ type headView struct {
 type partView struct {
 	part     *partition
 	db       *pebble.DB
+	sealed   bool
 	segments []segmentInfo // ascending; not to be changed
 }
 
@@ -40,7 +41,7 @@ func (s *Store) view(from, to int64) *view {
 	s.in.Unlock()
 	for _, p := range s.parts {
 		if p.overlaps(from, to) {
-			v.parts = append(v.parts, partView{part: p, segments: p.segments})
+			v.parts = append(v.parts, partView{part: p, sealed: p.sealed, segments: p.segments})
 		}
 	}
 	s.mu.RUnlock()
@@ -62,7 +63,7 @@ func (v *view) open(pv *partView) bool {
 		return false
 	}
 	pv.db = db
-	if pv.segments == nil && pv.part.sealed {
+	if pv.segments == nil && pv.sealed {
 		segments, err := loadSegments(db)
 		if err == nil {
 			err = v.s.checkSealed(pv.part, segments)

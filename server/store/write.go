@@ -149,7 +149,7 @@ func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, err
 			}
 			var seq uint32
 			if record != nil {
-				s.counters.duplicates.Add(int64(h.add(b.Spans, s.agg, now)))
+				s.counters.duplicates.Add(int64(h.add(b.Spans, s.seen, s.agg, now)))
 				seq = h.seq
 				h.seq++
 				h.writers.Add(1)
@@ -244,7 +244,7 @@ func (s *Store) newHead(now int64) (*head, error) {
 	}
 	p.gen++
 	p.pending++
-	h := &head{gen: p.gen, part: p, born: now, seen: newSeen()}
+	h := &head{gen: p.gen, part: p, born: now}
 	s.head = h
 	s.heads = append(s.heads, h)
 	return h, nil
