@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
@@ -20,6 +21,10 @@ type Limits struct {
 	Items      int // spans, log records or data points of one request; 131,072
 	Values     int // attributes, events, links, buckets and quantiles of one request; 1,048,576
 }
+
+// NoLimits is for requests that were checked when they came in and are read
+// again: what a client was told is kept must not fall to a limit later.
+var NoLimits = Limits{Depth: 10_000, Attributes: math.MaxInt, Events: math.MaxInt, Links: math.MaxInt, Items: math.MaxInt, Values: math.MaxInt}
 
 func (l Limits) orDefaults() Limits {
 	return Limits{

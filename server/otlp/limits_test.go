@@ -100,6 +100,17 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Without limits everything that is valid is kept.
+func TestNoLimits(t *testing.T) {
+	b := request(append(bytes.Clone(goodSpan), bytes.Join([][]byte{bytes.Repeat(field(nil, 9), 2000), bytes.Repeat(field(nil, 11), 10_000), bytes.Repeat(field(nil, 13), 10_000),
+		field(nil, 9, keyValue("deep", nest(100)))}, nil)...))
+	d := Decoder{Limits: NoLimits}
+	spans, n, reason, err := d.Traces(b)
+	if err != nil || n != 0 || len(spans) != 1 || len(spans[0].Attrs) != 2001 || len(spans[0].Events) != 10_000 || len(spans[0].Links) != 10_000 {
+		t.Errorf("%d spans, %d rejected because %q, %v", len(spans), n, reason, err)
+	}
+}
+
 func TestBroken(t *testing.T) {
 	var d Decoder
 	for name, c := range map[string]struct {

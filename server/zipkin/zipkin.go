@@ -40,8 +40,8 @@ import (
 // Limits of one request; what goes beyond is rejected.
 const (
 	maxSpans       = 1 << 17
-	maxTags        = 1024 // of one span
-	maxAnnotations = 8192 // of one span
+	maxTags        = 1024 - 5 // of one span: with the endpoints' attributes what OTLP may have, see otlp.Limits
+	maxAnnotations = 8192     // of one span
 	maxValues      = 1 << 20
 )
 

@@ -145,7 +145,7 @@ func TestRejected(t *testing.T) {
 		`{"id":"1","traceId":"2","timestamp":9300000000000000}`: "want microseconds since 1970",
 		`{"id":"1","traceId":"2","timestamp":3,"duration":` + strconv.FormatUint(math.MaxUint64, 10) + `}`: "want microseconds",
 		`{"id":"1","traceId":"2","timestamp":3,"annotations":[{"timestamp":18446744073709551615}]}`:        "annotation at",
-		`{"id":"1","traceId":"2","timestamp":3,"tags":{` + strings.Repeat(`"a":"",`, 1024) + `"b":""}}`:    "more than 1024 tags",
+		`{"id":"1","traceId":"2","timestamp":3,"tags":{` + strings.Repeat(`"a":"",`, 1019) + `"b":""}}`:    "more than 1019 tags",
 		`null`: "no traceId",
 	} {
 		spans, n, reason, err := Decode([]byte("["+bad+","+good+","+bad+"]"), "application/json")
