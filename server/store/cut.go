@@ -175,6 +175,8 @@ func (s *Store) cut(h *head) (err error) {
 			err = fmt.Errorf("cut: %v", r)
 		}
 	}()
+	s.linking.Lock()
+	defer s.linking.Unlock()
 	p := h.part
 	p.mu.Lock()
 	db := p.db

@@ -104,7 +104,7 @@ func (s *Store) recover() error {
 	horizon := now.Add(s.o.Partition)
 	for _, name := range names {
 		path := s.o.FS.PathJoin(s.o.Dir, name)
-		if strings.HasSuffix(name, doomed) && !s.readOnly {
+		if (strings.HasSuffix(name, doomed) || strings.HasSuffix(name, backupSuffix)) && !s.readOnly {
 			if err := s.o.FS.RemoveAll(path); err != nil {
 				s.log.Warn("removing an old partition", "partition", path, "error", err)
 			}

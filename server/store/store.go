@@ -126,6 +126,9 @@ type Store struct {
 	stop    chan struct{} // closed by Close
 	stopped sync.WaitGroup
 
+	backups sync.Mutex // one backup at a time
+	linking sync.Mutex // a cut and a backup's linking exclude each other
+
 	failure atomic.Pointer[error]
 	failed  chan struct{} // closed when failure is set
 	closed  atomic.Bool
