@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weft-trace/weft/server/aggregate"
-	"github.com/weft-trace/weft/server/internal/shop"
+	"github.com/weft-trace/weft/internal/shop"
 	"github.com/weft-trace/weft/server/otlp"
 	"github.com/weft-trace/weft/server/span"
 	"github.com/weft-trace/weft/server/store"

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weft-trace/weft/server/internal/shop"
+	"github.com/weft-trace/weft/internal/shop"
 )
 
 var document map[string]any

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/weft-trace/weft/server/internal/shop"
+	"github.com/weft-trace/weft/internal/shop"
 	"github.com/weft-trace/weft/server/otlp"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weft-trace/weft/server/internal/shop"
+	"github.com/weft-trace/weft/internal/shop"
 	"github.com/weft-trace/weft/server/query"
 )
 
