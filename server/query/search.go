@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
+	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/block"
 	"github.com/weft-trace/weft/server/span"
 	"github.com/weft-trace/weft/server/store"
@@ -154,7 +156,7 @@ func Search(ctx context.Context, st *store.Store, req SearchRequest) (*SearchRes
 			return len(s.top) == s.limit && s.top[s.limit-1].first > m.MaxStart
 		}
 	}
-	if err := s.run(ctx, st, s.visit); err != nil {
+	if err := s.find(ctx, st); err != nil {
 		return nil, err
 	}
 	res := &SearchResult{}
@@ -169,6 +171,65 @@ func Search(ctx context.Context, st *store.Store, req SearchRequest) (*SearchRes
 	}
 	res.Stats = s.stats
 	return res, nil
+}
+
+// find reads what may be among the top ones.
+func (s *search) find(ctx context.Context, st *store.Store) error {
+	if s.req.Order == Newest {
+		return s.run(ctx, st, s.visit)
+	}
+	// Most blocks have no span among the slowest ones, which is seen without
+	// reading them, if it is known how slow those are. So only spans above a high
+	// bound are looked for first, then all above a lower one, until they are enough.
+	l := s.limits
+	s.limits.max = min(l.max, s.cursor.after.first)
+	for least := s.slow(ctx, st); l.min <= s.limits.max; least /= 4 {
+		if least < int64(time.Millisecond) || least <= l.min {
+			least = l.min
+		}
+		if s.limits.min = least; least > s.limits.max {
+			continue // nothing can be that slow
+		}
+		if err := s.run(ctx, st, s.visit); err != nil {
+			return err
+		}
+		if least == l.min || s.out || len(s.top) == s.limit && s.top[s.limit-1].first >= least {
+			return nil
+		}
+	}
+	return nil
+}
+
+// slow returns a duration that about twice as many spans exceed as are looked
+// for, if all spans of the query's services and operations fulfil it.
+func (s *search) slow(ctx context.Context, st *store.Store) int64 {
+	l := &s.limits
+	lines, err := st.Series(ctx, aggregate.Selection{From: s.from, To: s.to, Services: l.services, Operations: l.names, Kinds: l.kinds})
+	if err != nil || len(lines) == 0 {
+		return int64(time.Hour)
+	}
+	h := &lines[0].Total.Durations
+	type bucket struct {
+		least int64
+		n     uint64
+	}
+	var buckets []bucket
+	for i, n := range h.Buckets() {
+		if b := aggregate.Bound(h.Scale(), i-1); b < math.MaxInt64 {
+			buckets = append(buckets, bucket{int64(b), n})
+		}
+	}
+	enough := uint64(2 * s.limit)
+	for _, b := range slices.Backward(buckets) {
+		if b.least > l.max {
+			continue
+		}
+		if b.n >= enough {
+			return b.least
+		}
+		enough -= b.n
+	}
+	return 0
 }
 
 // visit puts the matching rows of a block among the top ones.
@@ -214,6 +275,12 @@ func (s *search) visit(v *view, rows bitset) (more bool, err error) {
 
 // keep reads the spans of a block that are among the top ones.
 func (s *search) keep(b *block.Block) error {
+	if s.req.By == Traces { // traces are read as a whole
+		for i := range s.top {
+			s.top[i].block = nil
+		}
+		return nil
+	}
 	var at []int
 	for i := range s.top {
 		if s.top[i].block == b {
@@ -221,7 +288,7 @@ func (s *search) keep(b *block.Block) error {
 			s.top[i].block = nil
 		}
 	}
-	if s.req.By == Traces || at == nil { // traces are read as a whole
+	if at == nil {
 		return nil
 	}
 	slices.SortFunc(at, func(x, y int) int { return cmp.Compare(s.top[x].row, s.top[y].row) })

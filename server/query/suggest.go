@@ -17,7 +17,7 @@ type KeysRequest struct {
 	From, To int64  // the span starts in [From, To), nanoseconds since the Unix epoch; To 0: no end
 	Prefix   string // of the key, or of the field as it is written
 	Limit    int    // 0: 100
-	Budget   Budget // by default 500,000 spans and 1 s: suggestions need not be complete
+	Budget   Budget // by default 200,000 spans and 1 s: suggestions need not be complete
 }
 
 // KeysResult are the fields that spans have.
@@ -58,7 +58,7 @@ type ValueCount struct {
 }
 
 func (b Budget) forSuggestions() Budget {
-	return Budget{cmp.Or(b.Rows, 500_000), cmp.Or(b.Time, time.Second)}
+	return Budget{cmp.Or(b.Rows, 200_000), cmp.Or(b.Time, time.Second)}
 }
 
 // Keys returns the fields of the spans that match, from the newest ones on.
