@@ -79,6 +79,15 @@ func (a *API) stats(c *call) error {
 	return c.json(out)
 }
 
+// backup streams the store as it is at this moment, while it goes on.
+func (a *API) backup(c *call) error {
+	if err := c.done(); err != nil {
+		return err
+	}
+	name := "weft-" + a.Clock().UTC().Format("20060102-150405") + ".tar"
+	return c.stream("application/x-tar", name, func(w io.Writer) error { return a.Store.Backup(c.ctx, w) })
+}
+
 // export streams the spans of a time range that fulfil a query, as a file.
 func (a *API) export(c *call) error {
 	sel := transfer.Selection{Query: c.query("q")}

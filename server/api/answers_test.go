@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/internal/shop"
+	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/otlp"
 	"github.com/weft-trace/weft/server/span"
 	"github.com/weft-trace/weft/server/store"
@@ -718,6 +718,27 @@ func TestExport(t *testing.T) {
 		if w := c.do(httptest.NewRequest("GET", Root+"/export?format="+format, nil)); w.Code != 200 || w.Body.Len() < 100 {
 			t.Errorf("%s: %d, %d bytes", format, w.Code, w.Body.Len())
 		}
+	}
+}
+
+// A backup of the store while it runs is a store.
+func TestBackup(t *testing.T) {
+	c := open(t)
+	w := c.do(httptest.NewRequest("GET", Root+"/backup", nil))
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/x-tar" || w.Header().Get("Content-Disposition") != `attachment; filename="weft-20261122-121000.tar"` {
+		t.Fatalf("%d, %v", w.Code, w.Header())
+	}
+	dir := t.TempDir() + "/copy"
+	if err := store.Restore(t.Context(), w.Body, dir); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(store.Options{Dir: dir, Clock: func() time.Time { return shop.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if got := get[jtrace](&client{t, New(Options{Store: st})}, "/traces/"+shop.Buy.String()); len(got.Spans) != 7 {
+		t.Errorf("%d spans", len(got.Spans))
 	}
 }
 

@@ -80,6 +80,7 @@ var routes = []route{
 	{method: "GET", path: "/metrics", answer: (*API).metrics},
 	{method: "GET", path: "/metrics/points", answer: (*API).metricPoints},
 	{method: "GET", path: "/stats", answer: (*API).stats},
+	{method: "GET", path: "/backup", answer: (*API).backup, admin: true, long: true},
 	{method: "GET", path: "/export", answer: (*API).export, long: true},
 	{method: "GET", path: "/openapi.json", answer: (*API).openAPIJSON},
 	{method: "GET", path: "/openapi.yaml", answer: (*API).openAPIYAML},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptest"
@@ -470,5 +471,16 @@ func TestDocumentServed(t *testing.T) {
 	}
 	if w := c.do(httptest.NewRequest("HEAD", Root+"/openapi.json", nil)); w.Code != 200 {
 		t.Errorf("HEAD: %d", w.Code)
+	}
+}
+
+func TestAdmin(t *testing.T) {
+	want := map[string]bool{"/backup": true, "/backup/": true, "/search": false, "/export": false, "/backups": false}
+	got := map[string]bool{}
+	for path := range want {
+		got[path] = Admin(httptest.NewRequest("GET", Root+path, nil))
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 }

@@ -51,7 +51,7 @@ func asProblem(err error) *Problem {
 	case errors.Is(err, store.ErrTooMany):
 		p.Status = http.StatusBadRequest
 		p.Detail += "; narrow the time range, name a service, or ask for a longer step"
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrClosed):
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrFull), errors.Is(err, store.ErrReadOnly):
 		p.Status = http.StatusServiceUnavailable
 	}
 	return p
