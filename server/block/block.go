@@ -164,6 +164,16 @@ func (b *Block) Len() int { return b.meta.Rows }
 // Meta returns what is in the block.
 func (b *Block) Meta() Meta { return b.meta }
 
+// Size returns the bytes of memory that the block takes, about: its data, and
+// the columns that were decoded so far. It is 0 for a view of a Builder, which has
+// the memory.
+func (b *Block) Size() int {
+	if b.src == nil {
+		return 0
+	}
+	return int(b.src.size.Load())
+}
+
 // TraceIDs returns the trace id of each row.
 func (b *Block) TraceIDs() ([]span.TraceID, error) { return b.traces.get(b.decodeTraces) }
 

@@ -480,6 +480,7 @@ func (b *Block) raw(a *attributes, i int) (*rawColumn, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.src.size.Add(int64(4*len(c.Rows) + 4*len(c.IDs) + 8*len(c.Nums) + c.list.size()))
 		return c, nil
 	})
 }
@@ -494,6 +495,7 @@ func (b *Block) column(a *attributes, i int) (*Column, error) {
 		c := r.Column
 		if r.list != nil {
 			c.Dict = r.list.strings()
+			b.src.size.Add(int64(16*len(c.Dict) + r.list.size()))
 		}
 		return &c, nil
 	})

@@ -31,6 +31,8 @@ type source struct {
 	data []byte
 	sets [3][]stored // attribute columns of spans, events, links
 
+	size atomic.Int64 // of the data and what was decoded, about
+
 	// what others are made of, and is enough for some rows
 	ops       lazy[opColumn]
 	traces    lazy[traceColumn]
@@ -122,6 +124,7 @@ func (s *source) directory(dir, data []byte) error {
 	}
 	s.cols = make([]stored, lastColumn+1)
 	s.data = data
+	s.size.Store(int64(len(data)))
 	for d := (&reader{b: b}); len(d.b) > 0; {
 		c := stored{id: d.byte()}
 		if isAttr(c.id) {
@@ -168,6 +171,7 @@ func (b *Block) decode(id byte, read func(r *reader)) error {
 	if c.id == 0 {
 		return corrupt("column %d is missing", id)
 	}
+	b.src.size.Add(8 * int64(b.meta.Rows))
 	return c.read(read)
 }
 

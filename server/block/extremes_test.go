@@ -3,6 +3,7 @@ package block
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -218,4 +219,34 @@ func TestAddAllocs(t *testing.T) {
 	if n := testing.AllocsPerRun(2000, func() { b.Add(&spans[i%len(spans)]); i++ }); n > 0.01 {
 		t.Errorf("%.2f allocations per span; want none", n)
 	}
+}
+
+// A block says what it takes, so that a cache of blocks can be bounded: about
+// what its memory grows by when all of it is decoded.
+func TestSize(t *testing.T) {
+	data := shopBuilder(4000).Cut(4000)[0].Data
+	o, err := Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := o.Size(); n > len(data) || n < len(data)*9/10 {
+		t.Errorf("%d bytes after Open; want about %d", n, len(data))
+	}
+	heap := func() (m runtime.MemStats) {
+		for range 3 { // what pools hold goes with the second
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&m)
+		return m
+	}
+	before := heap()
+	if err := readAll(o); err != nil {
+		t.Fatal(err)
+	}
+	after := heap()
+	grown := int(after.HeapAlloc) - int(before.HeapAlloc) + len(data)
+	if n := o.Size(); n < grown*2/3 || n > grown*3/2 {
+		t.Errorf("%d bytes after all is decoded; the heap says %d", n, grown)
+	}
+	runtime.KeepAlive(o)
 }

@@ -140,6 +140,18 @@ func (l *list) len() int {
 	return len(l.ends)
 }
 
+// size returns the bytes of memory that the list takes, about.
+func (l *list) size() int {
+	if l == nil {
+		return 0
+	}
+	n := len(l.text) + 4*len(l.ends) + 4*len(l.ids)
+	for k := range l.nums {
+		n += 8*len(l.nums[k].all) + 4*len(l.skip[k])
+	}
+	return n
+}
+
 func (l *list) piece(i int) string {
 	from := uint32(0)
 	if i > 0 {

@@ -37,7 +37,7 @@ const (
 func Import(ctx context.Context, r io.Reader, name string, write func(*store.Batch) error, progress func(Progress)) (Progress, error) {
 	raw := &counter{r: r}
 	i := &importer{write: write, progress: progress, read: func() int64 { return raw.n }}
-	i.d.Limits.Items, i.d.Limits.Values = valueMost, valueMost // there are no more in a message of so many bytes
+	i.d.Limits, i.all.Limits = otlp.NoLimits, otlp.NoLimits // what is in a file was let in once
 	err := i.file(ctx, r, raw)
 	i.p.Bytes = i.read()
 	if err != nil {
