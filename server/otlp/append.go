@@ -231,17 +231,43 @@ func appendLog(dst []byte, l *span.Log) []byte {
 
 func appendAttrs(dst []byte, tag byte, attrs []span.Attr) []byte {
 	for i := range attrs {
-		dst = append(dst, tag)
-		at := len(dst)
-		dst = appendText(dst, tagKey, attrs[i].Key)
-		if attrs[i].Value.Type != span.Empty {
-			dst = append(dst, tagValue)
-			at := len(dst)
-			dst = prefixLength(AppendValue(dst, attrs[i].Value), at)
+		a := &attrs[i]
+		value := valueSize(a.Value) // most of what a span has: not worth moving bytes for their length
+		size := textSize(a.Key)
+		if a.Value.Type != span.Empty {
+			size += 1 + wire.Size(uint64(value)) + value
 		}
-		dst = prefixLength(dst, at)
+		dst = binary.AppendUvarint(append(dst, tag), uint64(size))
+		dst = appendText(dst, tagKey, a.Key)
+		if a.Value.Type != span.Empty {
+			dst = binary.AppendUvarint(append(dst, tagValue), uint64(value))
+			dst = AppendValue(dst, a.Value)
+		}
 	}
 	return dst
+}
+
+// textSize is how much appendText appends.
+func textSize(s string) int {
+	if s == "" {
+		return 0
+	}
+	return 1 + wire.Size(uint64(len(s))) + len(s)
+}
+
+// valueSize is how much AppendValue appends.
+func valueSize(v span.Value) int {
+	switch v.Type {
+	case span.Bool:
+		return 2
+	case span.Int:
+		return 1 + wire.Size(v.Num)
+	case span.Float:
+		return 9
+	case span.String, span.Bytes, span.Array, span.Map:
+		return 1 + wire.Size(uint64(len(v.Str))) + len(v.Str)
+	}
+	return 0
 }
 
 // AppendValue appends the protobuf encoding of v as an AnyValue, without a

@@ -103,7 +103,7 @@ func (s *Scanner) More(end byte) bool {
 			return false
 		}
 		s.pos++
-		c = s.Peek()
+		s.Peek()
 	}
 	s.first = false
 	if s.pos == len(s.in) {
