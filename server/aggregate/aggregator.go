@@ -348,7 +348,7 @@ func (c *Cells) Flush(merge func(key, value []byte) error) error {
 						}
 						cell = &sum
 					}
-					encoded = cell.Append(encoded[:0])
+					encoded = cell.append(encoded[:0], level > 0)
 					value = appendCell(value, int(bucket-next), encoded)
 					next = bucket + 1
 				}

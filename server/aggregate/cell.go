@@ -10,11 +10,15 @@ import (
 
 // Cell is what one series counted in one bucket of time. Its zero value is
 // empty. It is not safe for concurrent use.
+//
+// A trace id of zero means that there is no such call, or that its trace is
+// not known: of buckets of 10 s the traces are not kept on the disk, because they
+// would be the half of it. See Cell.Lend.
 type Cell struct {
 	Errors    uint64       // calls that failed
 	Durations Histogram    // of all calls; their number is its count
-	Slow      span.TraceID // of the longest call; of several, the smallest id. Zero if there is no call
-	Failed    span.TraceID // of a call that failed: the smallest id, which is a random choice. Zero if Errors is 0
+	Slow      span.TraceID // of the longest call; of several, the smallest id
+	Failed    span.TraceID // of a call that failed: the smallest id, which is a random choice
 }
 
 // Add counts one call.
@@ -26,11 +30,7 @@ func (c *Cell) Add(trace span.TraceID, duration int64, failed bool) {
 		c.Slow = smaller(c.Slow, trace)
 	}
 	if failed {
-		if c.Errors == 0 {
-			c.Failed = trace
-		} else {
-			c.Failed = smaller(c.Failed, trace)
-		}
+		c.Failed = smaller(c.Failed, trace)
 		c.Errors++
 	}
 	c.Durations.Add(duration)
@@ -48,14 +48,8 @@ func (c *Cell) Merge(o *Cell) {
 	case o.Durations.max == c.Durations.max:
 		c.Slow = smaller(c.Slow, o.Slow)
 	}
-	if o.Errors > 0 {
-		if c.Errors == 0 {
-			c.Failed = o.Failed
-		} else {
-			c.Failed = smaller(c.Failed, o.Failed)
-		}
-		c.Errors += o.Errors
-	}
+	c.Failed = smaller(c.Failed, o.Failed)
+	c.Errors += o.Errors
 	c.Durations.Merge(&o.Durations)
 }
 
@@ -68,24 +62,45 @@ func (c *Cell) Reset() {
 	c.Durations.Reset()
 }
 
+// Lend gives a cell whose traces are not known those of a cell of the same
+// series and a longer bucket around it: the slow one if it is the longest call of both, the
+// failed one if c has errors, though it may be one of the longer bucket's others.
+func (c *Cell) Lend(around *Cell) {
+	if c.Slow.IsZero() && c.Durations.count > 0 && c.Durations.max == around.Durations.max {
+		c.Slow = around.Slow
+	}
+	if c.Failed.IsZero() && c.Errors > 0 {
+		c.Failed = around.Failed
+	}
+}
+
+// smaller returns the smaller one of two ids, not counting zero.
 func smaller(a, b span.TraceID) span.TraceID {
-	if bytes.Compare(b[:], a[:]) < 0 {
+	if a.IsZero() || !b.IsZero() && bytes.Compare(b[:], a[:]) < 0 {
 		return b
 	}
 	return a
 }
 
-// Append appends the cell's encoding, described in docs/format/aggregate.md.
+// The low bits of a cell's first number.
+const (
+	cellNoTraces  = iota
+	cellOneTrace  // of the slow call; if there are errors, of the failed one, too
+	cellTwoTraces // of the slow call, then of the failed one
+)
+
+// append appends the cell's encoding, described in docs/format/aggregate.md.
 // The cell must not be empty.
-func (c *Cell) Append(b []byte) []byte {
-	same := uint64(0)
-	if c.Failed == c.Slow { // said once
-		same = 1
-	}
-	b = binary.AppendUvarint(b, c.Errors<<1|same)
-	b = append(b, c.Slow[:]...)
-	if c.Errors > 0 && same == 0 {
-		b = append(b, c.Failed[:]...)
+func (c *Cell) append(b []byte, traces bool) []byte {
+	switch {
+	case !traces || c.Slow.IsZero():
+		b = binary.AppendUvarint(b, c.Errors<<2|cellNoTraces)
+	case c.Errors == 0 || c.Failed == c.Slow:
+		b = binary.AppendUvarint(b, c.Errors<<2|cellOneTrace)
+		b = append(b, c.Slow[:]...)
+	default:
+		b = binary.AppendUvarint(b, c.Errors<<2|cellTwoTraces)
+		b = append(append(b, c.Slow[:]...), c.Failed[:]...)
 	}
 	return c.Durations.Append(b)
 }
@@ -93,17 +108,20 @@ func (c *Cell) Append(b []byte) []byte {
 // parse reads a cell that b holds.
 func (c *Cell) parse(b []byte) error {
 	r := reader{b: b}
-	n := r.uvarint()
-	c.Errors = n >> 1
-	copy(c.Slow[:], r.bytes(16))
-	c.Failed = span.TraceID{}
-	if c.Errors > 0 {
-		c.Failed = c.Slow
-		if n&1 == 0 {
-			copy(c.Failed[:], r.bytes(16))
+	head := r.uvarint()
+	c.Errors = head >> 2
+	c.Slow, c.Failed = span.TraceID{}, span.TraceID{}
+	switch head & 3 {
+	case cellOneTrace:
+		copy(c.Slow[:], r.bytes(16))
+		if c.Errors > 0 {
+			c.Failed = c.Slow
 		}
+	case cellTwoTraces:
+		copy(c.Slow[:], r.bytes(16))
+		copy(c.Failed[:], r.bytes(16))
 	}
-	if r.bad || n == 1 {
+	if r.bad || head&3 > cellTwoTraces {
 		return fmt.Errorf("cell: %w", r.err("errors and traces"))
 	}
 	rest, err := c.Durations.decode(r.b)

@@ -203,10 +203,19 @@ func (h *Histogram) Merge(o *Histogram) {
 		}
 		return
 	}
+	if h.count == 0 {
+		window := h.window[:0]
+		if len(o.window) > 0 {
+			window = append(window, o.window[o.lo-o.base:o.hi-o.base+1]...)
+		}
+		*h = *o
+		h.window, h.base = window, o.lo
+		return
+	}
 	if !h.spilled {
 		h.spill()
 	}
-	if h.count == 0 || o.min < h.min {
+	if o.min < h.min {
 		h.min = o.min
 	}
 	h.max = max(h.max, o.max)

@@ -125,7 +125,7 @@ func (w *window) append(b []byte) []byte {
 		case w.single[i] != nil:
 			b = appendCell(b, i-next, w.single[i])
 		case w.merged[i] != nil && w.merged[i].Count() > 0:
-			cell = w.merged[i].Append(cell[:0])
+			cell = w.merged[i].append(cell[:0], true)
 			b = appendCell(b, i-next, cell)
 		default:
 			continue

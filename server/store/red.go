@@ -64,6 +64,7 @@ type cellReader struct {
 	class    aggregate.Class
 	reads    []aggregate.Read // ascending, not overlapping
 	services []string         // that the keys of the series begin with, sorted; empty: all
+	cut      bool             // only what is cut
 	visit    func(series string, start int64, c *aggregate.Cell) error
 }
 
@@ -80,6 +81,9 @@ func (s *Store) readCells(ctx context.Context, r *cellReader) (err error) {
 	}
 	from, to := r.reads[0].From, r.reads[len(r.reads)-1].To
 	cells := func(c *aggregate.Cells) {
+		if r.cut {
+			return
+		}
 		c.Each(r.class, from, to, func(series string, start int64, c *aggregate.Cell) {
 			if err == nil && r.wants(series) {
 				err = r.visit(series, start, c)
@@ -145,7 +149,7 @@ func (s *Store) readCells(ctx context.Context, r *cellReader) (err error) {
 	}
 	for _, o := range sources {
 		for _, read := range r.reads {
-			if err == nil {
+			if err == nil && read.From < read.To {
 				err = r.read(ctx, s, o.part, o.db, read)
 			}
 		}
@@ -232,6 +236,27 @@ func (r *cellReader) read(ctx context.Context, s *Store, p *partition, db pebble
 	return it.Error()
 }
 
+// lend calls visit with the minutes around what r has read in buckets of 10 s,
+// for the traces that these have not.
+func (s *Store) lend(ctx context.Context, r *cellReader, visit func(series string, start int64, c *aggregate.Cell)) error {
+	minute := int64(aggregate.Levels[1].Step)
+	minutes := &cellReader{class: r.class, services: r.services, cut: true}
+	minutes.visit = func(series string, start int64, c *aggregate.Cell) error {
+		visit(series, start, c)
+		return nil
+	}
+	for _, read := range r.reads {
+		if read.Level == 0 {
+			to := read.To - read.To%minute
+			if to < read.To && to < math.MaxInt64-minute { // else it is the end of time
+				to += minute
+			}
+			minutes.reads = append(minutes.reads, aggregate.Read{Level: 1, From: read.From - read.From%minute, To: to})
+		}
+	}
+	return s.readCells(ctx, minutes)
+}
+
 // sub subtracts without wrapping around.
 func sub(a, b int64) int64 {
 	d := a - b
@@ -295,6 +320,23 @@ func (s *Store) Series(ctx context.Context, sel aggregate.Selection) ([]aggregat
 	if err := s.readCells(ctx, r); err != nil {
 		return nil, err
 	}
+	err := s.lend(ctx, r, func(series string, start int64, c *aggregate.Cell) {
+		l := known[series]
+		if l == nil {
+			return
+		}
+		l.Total.Lend(c)
+		if step < aggregate.Levels[1].Step && step > 0 {
+			for at := start - start%int64(step); at < start+int64(aggregate.Levels[1].Step); at += int64(step) {
+				if b := l.buckets[at]; b != nil {
+					b.Lend(c)
+				}
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
 	out := make([]aggregate.Line, 0, len(lines))
 	for _, l := range lines {
 		for at, c := range l.buckets {
@@ -336,6 +378,16 @@ func (s *Store) Overview(ctx context.Context, from, to int64) ([]aggregate.Chang
 		return nil
 	}
 	if err := s.readCells(ctx, r); err != nil {
+		return nil, err
+	}
+	err := s.lend(ctx, r, func(series string, start int64, c *aggregate.Cell) {
+		if ch := changes[series]; ch != nil && start < from {
+			ch.Before.Lend(c)
+		} else if ch != nil {
+			ch.Now.Lend(c)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
 	out := make([]aggregate.Change, 0, len(changes))

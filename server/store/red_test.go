@@ -208,6 +208,58 @@ func TestSeries(t *testing.T) {
 	checkEdges(t, s, spans)
 }
 
+// Every bucket names traces that are what it says they are, in memory and on the disk.
+func TestExemplars(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	g := newGen(73, 300)
+	ctx := context.Background()
+	spans := g.batch(300)
+	write(t, s, spans)
+	const all = aggregate.ByService | aggregate.ByOperation | aggregate.ByKind
+	check := func(disk bool) {
+		t.Helper()
+		for _, step := range []time.Duration{10 * time.Second, time.Minute} {
+			lines, err := s.Series(ctx, aggregate.Selection{Step: step, By: all})
+			if err != nil {
+				t.Fatal(err)
+			}
+			buckets, slow := 0, 0
+			for _, l := range lines {
+				of := filter(spans, func(s *span.Span) bool {
+					return l.Series == aggregate.Series{Service: s.Service(), Operation: s.Name, Kind: s.Kind}
+				})
+				is := func(id span.TraceID, from int64, length time.Duration, match func(*span.Span) bool) bool {
+					return slices.ContainsFunc(within(of, from, from+int64(length)), func(s span.Span) bool { return s.TraceID == id && match(&s) })
+				}
+				for _, b := range l.Buckets {
+					buckets++
+					if !b.Slow.IsZero() {
+						slow++
+						if !is(b.Slow, b.Time, step, func(s *span.Span) bool { return s.Duration == b.Durations.Max() }) {
+							t.Fatalf("%v at %d: %v is not the slowest", l.Series, b.Time, b.Slow)
+						}
+					}
+					if b.Errors == 0 != b.Failed.IsZero() || b.Errors > 0 &&
+						!is(b.Failed, b.Time-b.Time%60e9, time.Minute, func(s *span.Span) bool { return s.Status == span.StatusError }) {
+						t.Fatalf("%v at %d: %d errors, %v is not one of them", l.Series, b.Time, b.Errors, b.Failed)
+					}
+				}
+				if l.Total.Slow.IsZero() || l.Total.Errors == 0 != l.Total.Failed.IsZero() {
+					t.Fatalf("%v: %d errors, traces %v, %v", l.Series, l.Total.Errors, l.Total.Slow, l.Total.Failed)
+				}
+			}
+			if exact := !disk || step == time.Minute; slow == 0 || exact && slow != buckets {
+				t.Errorf("step %v: %d of %d buckets name their slowest call", step, slow, buckets)
+			}
+		}
+	}
+	check(false)
+	if err := s.flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	check(true)
+}
+
 // Retention takes the aggregates with the spans.
 func TestSeriesRetention(t *testing.T) {
 	clock := newTestClock()
