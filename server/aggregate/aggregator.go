@@ -57,8 +57,14 @@ type names struct {
 	byID     []*service // services[name].id is the index
 	last     *service   // the service of the span before, most likely this one's
 	texts    map[string]uint32
-	byText   []string // names of peers and systems
+	byText   []string            // names of peers and systems
+	ports    map[peerPort]uint32 // to the texts of both
 	edges    map[edgeID]*series
+}
+
+type peerPort struct {
+	peer string
+	port span.Value
 }
 
 type service struct {
@@ -98,6 +104,7 @@ func newNames() names {
 		services: map[string]*service{},
 		texts:    map[string]uint32{"": 0, Other: 1},
 		byText:   []string{"", Other},
+		ports:    map[peerPort]uint32{},
 		edges:    map[edgeID]*series{},
 	}
 }
@@ -203,6 +210,22 @@ func (a *Aggregator) text(name string) uint32 {
 		name = strings.Clone(name)
 		a.texts[name] = id
 		a.byText = append(a.byText, name)
+	}
+	return id
+}
+
+// peer returns the number of a peer's name with a port.
+func (a *Aggregator) peer(peer string, port span.Value) uint32 {
+	if port.Type == span.Empty {
+		return a.text(peer)
+	}
+	id, ok := a.ports[peerPort{peer, port}]
+	if !ok {
+		id = a.text(peer + ":" + port.Text())
+		if len(a.ports) < 2*a.limits.Edges && len(peer)+len(port.Str) <= MaxName {
+			port.Str = strings.Clone(port.Str)
+			a.ports[peerPort{strings.Clone(peer), port}] = id
+		}
 	}
 	return id
 }

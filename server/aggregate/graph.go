@@ -119,7 +119,7 @@ func (a *Aggregator) matchCall(own uint64, svc *service, s *span.Span, now int64
 		connection: d.connection, between: d.service, node: d.node, failed: failed, producer: s.Kind == span.KindProducer,
 	}
 	if d.peer != "" {
-		c.peer = a.text(d.peer)
+		c.peer = a.peer(d.peer, d.port)
 	}
 	for seq, ok := g.begun.get(own); ok; seq, ok = g.begun.after(seq) {
 		if b := g.begun.at(seq); !b.met {

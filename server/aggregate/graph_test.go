@@ -141,7 +141,7 @@ func TestEdges(t *testing.T) {
 			[]span.Span{
 				mk("a", client, 2, 1, 1, "http.request.method", "GET", "server.address", "api.example.com", "server.port", "443"),
 				mk("a", client, 3, 1, 1, "http.method", "GET", "net.peer.name", "pay", "net.peer.port", "8080"),
-				mk("a", client, 4, 1, 1, "http.url", "http://old.example:81/x?y"),
+				mk("a", client, 4, 1, 1, "http.url", "http://me:secret@old.example:81/x?y"),
 				mk("a", client, 5, 1, 1, "peer.service", "billing", "server.address", "10.0.0.1", "rpc.system", "grpc"),
 				mk("a", client, 6, 1, 1), // says nothing of its peer
 			},

@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/weft-trace/weft/server/span"
@@ -13,7 +12,8 @@ type call struct {
 	service    Connection // how it talks if the peer turns out to be a service, which a database is not
 	node       Node       // what the peer is, if no span of it arrives
 	system     string     // aliases the span
-	peer       string     // name of the peer, "" if nothing names it; aliases the span unless port was added
+	peer       string     // name of the peer, "" if nothing names it; aliases the span
+	port       span.Value // that follows peer, if not Empty
 }
 
 // describe finds out how a span's two ends talk, and what the far end is
@@ -21,7 +21,8 @@ type call struct {
 // (https://opentelemetry.io/docs/specs/semconv/), the older names that programs
 // still send, and those of OpenTracing.
 func describe(s *span.Span) (c call) {
-	var peer, address, port, older, host, full, namespace, destination, rpcService string
+	var peer, address, older, host, full, namespace, destination, rpcService string
+	var port span.Value
 	var http, rpc, messaging, database bool
 	for i := range s.Attrs {
 		v := &s.Attrs[i].Value
@@ -31,7 +32,7 @@ func describe(s *span.Span) (c call) {
 		case "server.address":
 			address = v.Str
 		case "server.port", "net.peer.port":
-			port = v.Text()
+			port = *v
 		case "net.peer.name", "net.sock.peer.name", "peer.hostname", "peer.address", "network.peer.address", "net.peer.ip":
 			if older == "" {
 				older = v.Str
@@ -88,8 +89,8 @@ func describe(s *span.Span) (c call) {
 			return c
 		}
 		c.peer = address
-		if port != "" && port != "80" && port != "443" && !strings.Contains(address, ":") {
-			c.peer = address + ":" + port
+		if !usual(port) && strings.IndexByte(address, ':') < 0 {
+			c.port = port
 		}
 	}
 	return c
@@ -104,14 +105,26 @@ func first(names ...string) string {
 	return ""
 }
 
+// usual reports whether a port says nothing: there is none, or it is that of
+// http or https.
+func usual(port span.Value) bool {
+	switch port.Type {
+	case span.Int:
+		return port.Num == 80 || port.Num == 443
+	case span.String:
+		return port.Str == "" || port.Str == "80" || port.Str == "443"
+	}
+	return true
+}
+
 // authority returns the host, with its port, of a URL, "" if it has none.
 func authority(full string) string {
-	if full == "" {
+	_, rest, ok := strings.Cut(full, "://")
+	if !ok {
 		return ""
 	}
-	u, err := url.Parse(full)
-	if err != nil {
-		return ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
 	}
-	return u.Host
+	return rest[strings.LastIndexByte(rest, '@')+1:] // without a name and a password
 }
