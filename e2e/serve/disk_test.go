@@ -213,7 +213,7 @@ func TestReadOnly(t *testing.T) {
 		nobody = nil
 	}
 	t.Run("permissions", func(t *testing.T) {
-		dir := filepath.Join(t.TempDir(), "data")
+		dir := filepath.Join(reachable(t), "data")
 		s := start(t, dir)
 		stored := s.fill(t, g, 0, 500)
 		s.terminate(t)
@@ -226,7 +226,7 @@ func TestReadOnly(t *testing.T) {
 		readOnly(t, nobody, dir, stored)
 	})
 	t.Run("nothing there", func(t *testing.T) {
-		parent := t.TempDir()
+		parent := reachable(t)
 		chmod(t, parent, 0o555, 0o444)
 		t.Cleanup(func() { chmod(t, parent, 0o755, 0o644) })
 		dir := filepath.Join(parent, "data")
@@ -235,6 +235,18 @@ func TestReadOnly(t *testing.T) {
 			t.Errorf("want an error that names %s and the reason:\n%s", dir, said)
 		}
 	})
+}
+
+// reachable is a temporary directory that other users can enter.
+func reachable(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func chmod(t testing.TB, dir string, dirs, files fs.FileMode) {

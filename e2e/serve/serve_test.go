@@ -114,7 +114,7 @@ func launchAs(t testing.TB, attr *syscall.SysProcAttr, dir string, args ...strin
 		"--listen.otlp_http=" + s.otlp, "--listen.zipkin=" + s.zipkin}, args...)...)
 	s.cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	s.cmd.SysProcAttr = attr
-	s.cmd.Stdout, s.cmd.Stderr = s.stderr, s.stderr
+	s.cmd.Stderr = s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func launchAs(t testing.TB, attr *syscall.SysProcAttr, dir string, args ...strin
 		<-s.exited
 		if t.Failed() {
 			said := s.stderr.String()
-			t.Logf("weft serve said, at the end:\n%s", said[max(0, len(said)-4000):])
+			t.Logf("weft serve said, at the end:\n%s", said[max(0, len(said)-1500):])
 		}
 	})
 	return s

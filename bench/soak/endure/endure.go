@@ -162,12 +162,15 @@ func (r *run) write(ctx context.Context, end int64) error {
 	return nil
 }
 
-// arrival is the time at which a trace is written: it starts within the second before, and its spans last less than a minute.
-func (r *run) arrival(number int64) int64 {
+// starts is the earliest time at which the traces from that number on start.
+func (r *run) starts(number int64) int64 {
 	w := r.Workload
-	window := w.End - w.From()
+	window := w.End - w.From() - int64(5*time.Second) // see workload.Generator.Trace
 	return w.From() + int64(float64(number)/float64(w.Traces)*float64(window))
 }
+
+// arrival is the time at which the traces before that number are written: a second after the last one can have started.
+func (r *run) arrival(number int64) int64 { return r.starts(number) + int64(2*time.Second) }
 
 func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 	if s.Disk, err = diskUsed(r.Store.Dir); err != nil {
@@ -183,6 +186,7 @@ func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 		for oldest < r.next && r.arrival(oldest+r.PerRequest) < stats.Partitions[0].Start.UnixNano() {
 			oldest += r.PerRequest
 		}
+		oldest = min(oldest+r.PerRequest, r.next) // requests do not start at multiples of their size
 	}
 	s.Kept = (r.next - oldest) * workload.SpansPerTrace
 
@@ -194,9 +198,9 @@ func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 		}
 		return ""
 	})
-	if oldest > r.PerRequest {
+	if last := oldest - 3*r.PerRequest; last > 0 {
 		s.Gone = ask(r.Questions, func(i int) string {
-			n := int64(i) * (oldest - r.PerRequest) / int64(r.Questions)
+			n := int64(i) * last / int64(r.Questions)
 			if spans, err := r.st.Trace(ctx, r.g.TraceID(n)); err != nil || len(spans) != 0 {
 				return fmt.Sprintf("trace %d, before %d: %d spans, %v", n, oldest, len(spans), err)
 			}
@@ -206,7 +210,7 @@ func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 	// The last hour, or all of it if the whole takes less.
 	from, to := r.Workload.From(), r.Workload.End+1
 	if r.Simulate {
-		from, to = r.arrival(r.first), r.arrival(r.next)+int64(time.Hour)
+		from, to = r.starts(r.first), r.arrival(r.next)+int64(time.Hour)
 	}
 	exactly := func(question func(int) (workload.Search, []int64)) Latency {
 		qs, wants := make([]workload.Search, r.Questions), make([][]int64, r.Questions)
