@@ -19,7 +19,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weft-trace/weft/server/analysis"
 	"github.com/weft-trace/weft/server/otlp"
 	"github.com/weft-trace/weft/server/reply"
 	"github.com/weft-trace/weft/server/span"
@@ -51,21 +50,21 @@ func New(o Options) http.Handler {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &handler{Options: o, mux: http.NewServeMux()}
-	h.handle("GET /api/services", h.services)
-	h.handle("GET /api/services/{service}/operations", h.operationNames)
-	h.handle("GET /api/operations", h.operations)
+	h.handle("GET /api/services", whole(h.services))
+	h.handle("GET /api/services/{service}/operations", whole(h.operationNames))
+	h.handle("GET /api/operations", whole(h.operations))
 	h.handle("GET /api/traces", h.search)
 	h.handle("GET /api/traces/{id}", h.trace)
 	h.handle("POST /api/transform", h.transform)
-	h.handle("POST /api/archive/{id}", h.archive)
-	h.handle("GET /api/dependencies", h.dependencies)
-	h.handle("GET /api/metrics/minstep", h.minStep)
-	h.handle("GET /api/metrics/{metric}", h.metrics)
-	h.handle("GET /api/v3/services", h.services3)
-	h.handle("GET /api/v3/operations", h.operations3)
+	h.handle("POST /api/archive/{id}", whole(h.archive))
+	h.handle("GET /api/dependencies", whole(h.dependencies))
+	h.handle("GET /api/metrics/minstep", whole(h.minStep))
+	h.handle("GET /api/metrics/{metric}", whole(h.metrics))
+	h.handle("GET /api/v3/services", whole(h.services3))
+	h.handle("GET /api/v3/operations", whole(h.operations3))
 	h.handle("GET /api/v3/traces", h.search3)
 	h.handle("GET /api/v3/traces/{id}", h.trace3)
-	h.handle("GET /api/v3/trace-summaries", h.summaries3)
+	h.handle("GET /api/v3/trace-summaries", whole(h.summaries3))
 	return h
 }
 
@@ -78,29 +77,55 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(w, r)
 }
 
-// answer is what a request gets: the JSON that write appends.
-type answer func(ctx context.Context, r *http.Request) (body []byte, err error)
+// answer writes what a request gets. An error that comes before anything was
+// written becomes an answer itself.
+type answer func(ctx context.Context, r *http.Request, w io.Writer) error
 
 func (h *handler) handle(pattern string, f answer) {
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 		defer cancel()
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-cache")
-		body, err := f(ctx, r)
-		if r.Context().Err() != nil {
-			return // nobody is there any more
+		begun := &begun{ResponseWriter: w}
+		err := f(ctx, r, begun)
+		if err == nil || r.Context().Err() != nil {
+			return // answered, or nobody is there any more
 		}
-		if err != nil {
-			if e := (*apiError)(nil); !errors.As(err, &e) {
-				h.Logger.Error("answer a request", "path", r.URL.Path, "error", err)
-			}
-			writeError(w, r, err)
-			return
+		if e := (*apiError)(nil); !errors.As(err, &e) {
+			h.Logger.Error("answer a request", "path", r.URL.Path, "error", err)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(body)
+		if begun.is {
+			panic(http.ErrAbortHandler) // too late for a status: the client sees a broken transfer
+		}
+		writeError(w, r, err)
 	})
+}
+
+// begun is an answer in JSON; it knows whether anything of it was written.
+type begun struct {
+	http.ResponseWriter
+	is bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	if !b.is {
+		b.is = true
+		h := b.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Content-Type", "application/json")
+	}
+	return b.ResponseWriter.Write(p)
+}
+
+// whole is an answer that is put together before it is written.
+func whole(f func(ctx context.Context, r *http.Request) ([]byte, error)) answer {
+	return func(ctx context.Context, r *http.Request, w io.Writer) error {
+		b, err := f(ctx, r)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	}
 }
 
 // apiError is an error with the status that the client should see.
@@ -266,21 +291,50 @@ func traceID(r *http.Request) (span.TraceID, error) {
 // errNotFound has the words that Jaeger has for it.
 var errNotFound = &apiError{http.StatusNotFound, errors.New("trace not found")}
 
-// trace answers with one trace. The parameters start and end, which Jaeger
-// takes as hints where to look, are not needed: traces are found by id.
-func (h *handler) trace(ctx context.Context, r *http.Request) ([]byte, error) {
+// traces is what an answer shows, one trace at a time: an answer of many, or of
+// large ones, is never in memory as a whole. A trace without spans is skipped.
+type traces func(yield func(spans []span.Span, err error) bool)
+
+// read reads the traces by their ids. Those that are not there are added to
+// missing, which may be nil.
+func (h *handler) read(ctx context.Context, ids []span.TraceID, missing *[]span.TraceID) traces {
+	return func(yield func([]span.Span, error) bool) {
+		for _, id := range ids {
+			spans, err := h.Store.Trace(ctx, id)
+			if err == nil && len(spans) == 0 {
+				if missing != nil {
+					*missing = append(*missing, id)
+				}
+				continue
+			}
+			if !yield(spans, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// one is a trace that must be there.
+func (h *handler) one(ctx context.Context, r *http.Request) (traces, error) {
 	id, err := traceID(r)
 	if err != nil {
 		return nil, err
 	}
 	spans, err := h.Store.Trace(ctx, id)
+	if err == nil && len(spans) == 0 {
+		err = errNotFound
+	}
+	return func(yield func([]span.Span, error) bool) { yield(spans, nil) }, err
+}
+
+// trace answers with one trace. The parameters start and end, which Jaeger
+// takes as hints where to look, are not needed: traces are found by id.
+func (h *handler) trace(ctx context.Context, r *http.Request, w io.Writer) error {
+	list, err := h.one(ctx, r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(spans) == 0 {
-		return nil, errNotFound
-	}
-	return encode([][]span.Span{spans}, flag(r, "raw"), nil), nil
+	return encode(w, list, flag(r, "raw"), nil)
 }
 
 func flag(r *http.Request, name string) bool {
@@ -289,34 +343,38 @@ func flag(r *http.Request, name string) bool {
 }
 
 // encode writes the envelope with traces. Unless raw, the times of processes
-// whose clocks differ are put right, as Jaeger does.
-func encode(traces [][]span.Span, raw bool, missing []span.TraceID) []byte {
-	e := &encoder{b: []byte(`{"data":[`)}
-	for _, spans := range traces {
-		e.b = reply.Comma(e.b)
-		if raw {
-			e.trace(spans, nil)
-			continue
+// whose clocks differ are put right, as Jaeger does. After the traces come
+// those that are missing.
+func encode(w io.Writer, list traces, raw bool, missing *[]span.TraceID) error {
+	e := &encoder{w: w, b: []byte(`{"data":[`)}
+	n := 0
+	for spans, err := range list {
+		if err != nil {
+			return err
 		}
-		t := analysis.Build(spans)
-		ordered, shifts := make([]span.Span, 0, len(spans)), make([]int64, 0, len(spans))
-		for i := range t.Spans {
-			ordered, shifts = append(ordered, *t.Spans[i].Span), append(shifts, t.Spans[i].Shift)
+		if n++; n > 1 {
+			e.b = append(e.b, ',')
 		}
-		e.trace(ordered, shifts)
+		if e.trace(spans, raw); e.err != nil {
+			return e.err
+		}
 	}
 	b := append(e.b, `],"total":`...)
-	b = strconv.AppendInt(b, int64(len(traces)), 10)
+	b = strconv.AppendInt(b, int64(n), 10)
 	b = append(b, `,"limit":0,"offset":0,"errors":`...)
-	if len(missing) == 0 {
-		return append(b, "null}"...)
+	if missing == nil || len(*missing) == 0 {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, '[')
+		for _, id := range *missing {
+			b = append(reply.Comma(b), `{"msg":"trace not found","traceID":`...)
+			b = append(appendTraceID(b, id), '}')
+		}
+		b = append(b, ']')
 	}
-	b = append(b, '[')
-	for _, id := range missing {
-		b = append(reply.Comma(b), `{"msg":"trace not found","traceID":`...)
-		b = append(appendTraceID(b, id), '}')
-	}
-	return append(b, "]}"...)
+	e.b = append(b, '}')
+	e.flush(0)
+	return e.err
 }
 
 // maxUpload bounds what /api/transform converts.
@@ -324,18 +382,18 @@ const maxUpload = 16 << 20
 
 // transform converts a file of OTLP JSON that a user gave to Jaeger's UI into
 // Jaeger's JSON. Nothing is stored.
-func (h *handler) transform(ctx context.Context, r *http.Request) ([]byte, error) {
+func (h *handler) transform(ctx context.Context, r *http.Request, w io.Writer) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxUpload+1))
 	if err != nil {
-		return nil, fail(http.StatusBadRequest, "read the body: %v", err)
+		return fail(http.StatusBadRequest, "read the body: %v", err)
 	}
 	if len(body) > maxUpload {
-		return nil, fail(http.StatusRequestEntityTooLarge, "the file is larger than %d MiB", maxUpload>>20)
+		return fail(http.StatusRequestEntityTooLarge, "the file is larger than %d MiB", maxUpload>>20)
 	}
 	var d otlp.Decoder
 	spans, _, _, err := d.TracesJSON(body)
 	if err != nil {
-		return nil, fail(http.StatusBadRequest, "cannot unmarshal OTLP: %v", err)
+		return fail(http.StatusBadRequest, "cannot unmarshal OTLP: %v", err)
 	}
 	var order []span.TraceID
 	byID := map[span.TraceID][]span.Span{}
@@ -345,11 +403,13 @@ func (h *handler) transform(ctx context.Context, r *http.Request) ([]byte, error
 		}
 		byID[s.TraceID] = append(byID[s.TraceID], s)
 	}
-	var traces [][]span.Span
-	for _, id := range order {
-		traces = append(traces, byID[id])
-	}
-	return encode(traces, false, nil), nil
+	return encode(w, func(yield func([]span.Span, error) bool) {
+		for _, id := range order {
+			if !yield(byID[id], nil) {
+				return
+			}
+		}
+	}, false, nil)
 }
 
 func (h *handler) archive(ctx context.Context, r *http.Request) ([]byte, error) {

@@ -571,3 +571,37 @@ func TestTransform(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/api/archive/"+shop.Buy.String(), nil))
 	decode[envelope[any]](t, "archive", w, 501)
 }
+
+// Large answers are written piece by piece, and are JSON all the same.
+func TestLarge(t *testing.T) {
+	w := &pieces{}
+	two := func(yield func([]span.Span, error) bool) {
+		_ = yield(shop.Large(3000), nil) && yield(shop.Large(500), nil)
+	}
+	if err := encode(w, two, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	var got envelope[[]trace]
+	if err := json.Unmarshal(w.b, &got); err != nil || w.n < 10 || len(got.Data) != 2 || len(got.Data[0].Spans) != 3000 || len(got.Data[1].Spans) != 500 {
+		t.Errorf("%d traces in %d pieces: %v", len(got.Data), w.n, err)
+	}
+	*w = pieces{}
+	if err := result3(w, two); err != nil {
+		t.Fatal(err)
+	}
+	var wrapped map[string]json.RawMessage
+	if err := json.Unmarshal(w.b, &wrapped); err != nil || w.n < 2 || len(fromOTLP(t, wrapped["result"])) != 3500 {
+		t.Errorf("v3 in %d pieces: %v", w.n, err)
+	}
+}
+
+type pieces struct {
+	b []byte
+	n int
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.n++
+	p.b = append(p.b, b...)
+	return len(b), nil
+}

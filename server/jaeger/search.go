@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,12 +18,11 @@ import (
 	"github.com/weft-trace/weft/server/span"
 )
 
-// Limits of a search: Jaeger's default, the most traces that can be asked
-// for, and the most spans in an answer, which is put together in memory.
+// Limits of a search: Jaeger's default, and the most traces that can be asked
+// for.
 const (
 	defaultLimit = 100
 	maxLimit     = 5000
-	maxSpans     = 500_000
 )
 
 // defaultLookback is how far back a search of v1 goes that names no start;
@@ -34,78 +34,49 @@ func fail(status int, format string, args ...any) error {
 }
 
 // search answers v1's /api/traces: whole traces, newest first.
-func (h *handler) search(ctx context.Context, r *http.Request) ([]byte, error) {
+func (h *handler) search(ctx context.Context, r *http.Request, w io.Writer) error {
 	q := r.URL.Query()
 	if ids := q["traceID"]; len(ids) > 0 {
-		return h.byIDs(ctx, ids, flag(r, "raw"))
+		return h.byIDs(ctx, ids, flag(r, "raw"), w)
 	}
 	req, err := h.parse1(q)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	traces, err := h.find(ctx, req)
+	ids, err := h.find(ctx, req)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return encode(traces, flag(r, "raw"), nil), nil
+	return encode(w, h.read(ctx, ids, nil), flag(r, "raw"), nil)
 }
 
 // byIDs answers with the traces named, and says which are not there.
-func (h *handler) byIDs(ctx context.Context, ids []string, raw bool) ([]byte, error) {
-	if len(ids) > maxLimit {
-		return nil, fail(http.StatusBadRequest, "%d trace ids; at most %d can be asked for at once", len(ids), maxLimit)
+func (h *handler) byIDs(ctx context.Context, texts []string, raw bool, w io.Writer) error {
+	if len(texts) > maxLimit {
+		return fail(http.StatusBadRequest, "%d trace ids; at most %d can be asked for at once", len(texts), maxLimit)
 	}
-	var traces [][]span.Span
-	var missing []span.TraceID
-	total := 0
-	for _, s := range ids {
+	var ids, missing []span.TraceID
+	for _, s := range texts {
 		id, err := span.ParseTraceID(s)
 		if err != nil {
-			return nil, fail(http.StatusBadRequest, "unable to parse param 'traceID': %v", err)
+			return fail(http.StatusBadRequest, "unable to parse param 'traceID': %v", err)
 		}
-		spans, err := h.Store.Trace(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if len(spans) == 0 {
-			missing = append(missing, id)
-			continue
-		}
-		if total += len(spans); total > maxSpans && len(traces) > 0 {
-			return nil, tooLarge(total)
-		}
-		traces = append(traces, spans)
+		ids = append(ids, id)
 	}
-	return encode(traces, raw, missing), nil
+	return encode(w, h.read(ctx, ids, &missing), raw, &missing)
 }
 
-func tooLarge(n int) error {
-	return fail(http.StatusBadRequest, "the traces have more than %d spans together (%d so far); lower the limit", maxSpans, n)
-}
-
-// find returns the whole traces that a search finds.
-func (h *handler) find(ctx context.Context, req query.SearchRequest) ([][]span.Span, error) {
+// find returns the ids of the traces that a search finds.
+func (h *handler) find(ctx context.Context, req query.SearchRequest) (ids []span.TraceID, err error) {
 	req.Matches = 1
 	res, err := query.Search(ctx, h.Store, req)
 	if err != nil {
 		return nil, err
 	}
-	var traces [][]span.Span
-	total := 0
 	for i := range res.Hits {
-		spans, err := h.Store.Trace(ctx, res.Hits[i].Spans[0].TraceID)
-		if err != nil {
-			return nil, err
-		}
-		if len(spans) == 0 {
-			continue // gone by retention in the meantime
-		}
-		if total += len(spans); total > maxSpans && len(traces) > 0 {
-			return nil, tooLarge(total)
-		}
-		traces = append(traces, spans)
+		ids = append(ids, res.Hits[i].Spans[0].TraceID)
 	}
-	return traces, nil
+	return ids, nil
 }
 
 // parse1 reads the parameters of v1: times are Unix microseconds, durations
@@ -289,47 +260,50 @@ func (h *handler) operations3(ctx context.Context, r *http.Request) ([]byte, err
 	return json.Marshal(map[string][]operation{"operations": ops})
 }
 
-func (h *handler) trace3(ctx context.Context, r *http.Request) ([]byte, error) {
-	id, err := traceID(r)
+func (h *handler) trace3(ctx context.Context, r *http.Request, w io.Writer) error {
+	list, err := h.one(ctx, r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	spans, err := h.Store.Trace(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if len(spans) == 0 {
-		return nil, errNotFound
-	}
-	return result3([][]span.Span{spans}), nil
+	return result3(w, list)
 }
 
-func (h *handler) search3(ctx context.Context, r *http.Request) ([]byte, error) {
+func (h *handler) search3(ctx context.Context, r *http.Request, w io.Writer) error {
 	req, err := parse3(r.URL.Query())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	traces, err := h.find(ctx, req)
+	ids, err := h.find(ctx, req)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(traces) == 0 {
-		return nil, fail(http.StatusNotFound, "No traces found")
+	if len(ids) == 0 {
+		return fail(http.StatusNotFound, "No traces found")
 	}
-	return result3(traces), nil
+	return result3(w, h.read(ctx, ids, nil))
 }
 
 // result3 wraps OTLP's JSON as gRPC's gateway does, the spans of each trace
 // together.
-func result3(traces [][]span.Span) []byte {
+func result3(w io.Writer, list traces) error {
 	const head, tail = `{"resourceSpans":[`, `]}`
 	b := []byte(`{"result":` + head)
 	var one []byte
-	for _, spans := range traces {
+	for spans, err := range list {
+		if err != nil {
+			return err
+		}
 		one = otlp.AppendTracesJSON(one[:0], spans)
 		b = append(reply.Comma(b), one[len(head):len(one)-len(tail)]...)
+		if len(b) > chunk {
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			b = append(b[:0], ' ') // not empty: the next trace needs its comma
+		}
 	}
-	return append(b, tail+"}"...)
+	_, err := w.Write(append(b, tail+"}"...))
+	return err
 }
 
 func (h *handler) summaries3(ctx context.Context, r *http.Request) ([]byte, error) {

@@ -1,10 +1,12 @@
 package jaeger
 
 import (
+	"io"
 	"math"
 	"strconv"
 	"time"
 
+	"github.com/weft-trace/weft/server/analysis"
 	"github.com/weft-trace/weft/server/reply"
 	"github.com/weft-trace/weft/server/span"
 )
@@ -27,9 +29,14 @@ func appendTraceID(b []byte, id span.TraceID) []byte {
 	return reply.AppendTraceID(b, id)
 }
 
+// chunk is how much of an answer is put together before it is sent.
+const chunk = 64 << 10
+
 // encoder writes traces in the JSON that Jaeger's UI reads. It is reused for
 // the traces of one answer.
 type encoder struct {
+	w         io.Writer
+	err       error // of the first Write that failed
 	b         []byte
 	process   []byte
 	ids       map[*span.Resource]int
@@ -37,20 +44,38 @@ type encoder struct {
 	order     []string
 }
 
-// trace appends a trace to e.b. A span's shift is how much its process' clock
-// is off, to be added to its times; nil is all zero.
-func (e *encoder) trace(spans []span.Span, shifts []int64) {
+// flush sends what there is, if it is at least so much. The last byte stays:
+// what comes next looks at it to see whether it needs a comma.
+func (e *encoder) flush(least int) {
+	if len(e.b) < max(least, 1) {
+		return
+	}
+	keep := 0
+	if least > 0 {
+		keep = 1
+	}
+	n := len(e.b) - keep
+	if e.err == nil {
+		_, e.err = e.w.Write(e.b[:n])
+	}
+	e.b = append(e.b[:0], e.b[n:]...)
+}
+
+// trace appends a trace, its spans top down.
+func (e *encoder) trace(spans []span.Span, raw bool) {
 	e.ids, e.processes, e.order = map[*span.Resource]int{}, map[string]int{}, e.order[:0]
 	e.b = append(e.b, `{"traceID":`...)
 	e.b = appendTraceID(e.b, spans[0].TraceID)
 	e.b = append(e.b, `,"spans":[`...)
-	for i := range spans {
+	t := analysis.Build(spans)
+	for i := range t.Spans {
 		e.b = reply.Comma(e.b)
-		var shift int64
-		if shifts != nil {
-			shift = shifts[i]
+		shift := t.Spans[i].Shift
+		if raw {
+			shift = 0
 		}
-		e.span(&spans[i], shift)
+		e.span(t.Spans[i].Span, shift)
+		e.flush(chunk)
 	}
 	e.b = append(e.b, `],"processes":{`...)
 	for i, p := range e.order {
@@ -58,6 +83,7 @@ func (e *encoder) trace(spans []span.Span, shifts []int64) {
 		e.b = append(e.b, p...)
 	}
 	e.b = append(e.b, `},"warnings":null}`...)
+	e.flush(chunk)
 }
 
 func (e *encoder) span(s *span.Span, shift int64) {
