@@ -410,3 +410,49 @@ func TestSeriesTooMany(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A value that cannot be read takes nothing else with it, and is reported.
+func TestSeriesDamage(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	ctx := context.Background()
+	spans := newGen(74, 100).batch(100)
+	write(t, s, spans)
+	if err := s.flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	db, err := s.acquire(s.current)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.release(s.current)
+	// One series loses its hours: the key of every level and window that it has.
+	bad := aggregate.Series{Service: spans[0].Service(), Operation: spans[0].Name, Kind: spans[0].Kind}
+	it, err := db.NewIter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys [][]byte
+	for it.SeekGE([]byte("R")); it.Valid() && it.Key()[0] == 'R'; it.Next() {
+		if _, _, series, err := aggregate.ParseKey(it.Key()); err == nil && string(series) == string(aggregate.AppendSeries(nil, bad)) {
+			keys = append(keys, slices.Clone(it.Key()))
+		}
+	}
+	if err := it.Close(); err != nil || len(keys) < 3 {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	for _, k := range keys {
+		if err := db.Set(k, []byte{1, 0, 3, 9, 9, 9}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := filter(spans, func(s *span.Span) bool {
+		return aggregate.Series{Service: s.Service(), Operation: s.Name, Kind: s.Kind} != bad
+	})
+	lines, err := s.Series(ctx, aggregate.Selection{})
+	if err != nil || len(lines) != 1 || lines[0].Total.Count() != uint64(len(want)) {
+		t.Errorf("%v, %v; want the %d calls of the other series", lines, err, len(want))
+	}
+	if st := s.Stats(); st.Damaged == 0 {
+		t.Error("nobody is told of the damage")
+	}
+}
