@@ -54,36 +54,3 @@ func appendStatusJSON(b []byte, code int, text string, retry time.Duration) []by
 	}
 	return append(b, '}')
 }
-
-// appendResponse appends an ExportTraceServiceResponse in protobuf, or one for
-// logs or metrics, which have the same fields: partial_success = 1 with the
-// number of rejected items = 1 and a message = 2. It is empty when everything
-// was taken.
-func appendResponse(b []byte, res result) []byte {
-	if res.rejected == 0 && res.reason == "" {
-		return b
-	}
-	var p []byte
-	if res.rejected > 0 {
-		p = protowire.AppendTag(p, 1, protowire.VarintType)
-		p = protowire.AppendVarint(p, uint64(res.rejected))
-	}
-	p = protowire.AppendTag(p, 2, protowire.BytesType)
-	p = protowire.AppendString(p, res.reason)
-	b = protowire.AppendTag(b, 1, protowire.BytesType)
-	return protowire.AppendBytes(b, p)
-}
-
-// appendResponseJSON appends the same in protobuf's JSON mapping.
-func appendResponseJSON(b []byte, s Signal, res result) []byte {
-	if res.rejected == 0 && res.reason == "" {
-		return append(b, `{}`...)
-	}
-	b = append(b, `{"partialSuccess":{"`...)
-	b = append(b, [...]string{"rejectedSpans", "rejectedLogRecords", "rejectedDataPoints"}[s]...)
-	b = append(b, `":"`...)
-	b = strconv.AppendInt(b, int64(res.rejected), 10) // int64 is a string there
-	b = append(b, `","errorMessage":`...)
-	b = appendString(b, res.reason)
-	return append(b, `}}`...)
-}

@@ -104,30 +104,30 @@ func (x *exchange) read(body io.Reader, size int64) *fault {
 				}
 				return nil
 			}
-			if len(b) == cap(b) {
-				room := min(int64(cap(b))*2, limit+1)
-				if int64(len(b)) > limit {
+			if int64(len(b)) >= limit && size < 0 { // full, and it may be the end
+				if n, err := io.ReadFull(body, make([]byte, 1)); n > 0 {
 					return tooLarge("the request has more than %d bytes, which is what is allowed%s", limit, x.r.o.sizeHint())
+				} else if err != io.EOF {
+					return x.broken(err, len(b), size)
 				}
+				return nil
+			}
+			if len(b) == cap(b) {
+				room := min(int64(cap(b))*2, limit)
 				if size < 0 && !x.lease.grow(room) {
 					return busy(errBusy.Error())
 				}
 				b = growBuffer(b, int(room))
 			}
-			end := cap(b)
+			end := min(int64(cap(b)), limit)
 			if size >= 0 {
-				end = int(min(int64(end), size))
+				end = min(end, size)
 			}
 			n, err := body.Read(b[len(b):end])
 			b = b[:len(b)+n]
 			x.lease.got.Store(int64(len(b)))
 			switch {
-			case err == io.EOF && size < 0:
-				if int64(len(b)) > limit {
-					return tooLarge("the request has more than %d bytes, which is what is allowed%s", limit, x.r.o.sizeHint())
-				}
-				return nil
-			case err == io.EOF && int64(len(b)) == size:
+			case err == io.EOF && (size < 0 || int64(len(b)) == size):
 				return nil
 			case err != nil:
 				return x.broken(err, len(b), size)
@@ -205,25 +205,32 @@ func (x *exchange) gunzip(wire []byte) *fault {
 			hint = says
 		}
 	}
-	hint = min(hint, limit+1)
+	hint = min(hint, limit)
 	if !x.lease.grow(int64(len(wire)) + hint) {
 		return busy(errBusy.Error())
 	}
 	b := getBuffer(int(hint))
 	defer func() { x.data = b }()
 	for {
+		if int64(len(b)) >= limit { // full, and it may be the end
+			switch n, err := io.ReadFull(z, make([]byte, 1)); {
+			case n > 0:
+				return x.tooLong()
+			case err != io.EOF:
+				return invalid("decompress the request: %v", gzipError(err))
+			}
+			return nil
+		}
 		if len(b) == cap(b) {
-			room := min(int64(cap(b))*2, limit+1)
+			room := min(int64(cap(b))*2, limit)
 			if !x.lease.grow(int64(len(wire)) + int64(cap(b)) + room) {
 				return busy(errBusy.Error())
 			}
 			b = growBuffer(b, int(room))
 		}
-		n, err := z.Read(b[len(b):cap(b)])
+		n, err := z.Read(b[len(b):min(int64(cap(b)), limit)])
 		b = b[:len(b)+n]
 		switch {
-		case int64(len(b)) > limit:
-			return x.tooLong()
 		case err == io.EOF:
 			return nil
 		case err != nil:
@@ -273,11 +280,12 @@ func (x *exchange) unzstd(wire []byte) *fault {
 			return invalid("decompress the request: zstd: %v", err)
 		}
 		// It did not fit, and a stream does not say how long it is.
-		next := int64(cap(b)) * 2
+		size := int64(cap(b))
 		putBuffer(b)
-		if room = min(next, limit+1); int64(cap(b)) > limit {
+		if size >= limit {
 			return x.tooLong()
 		}
+		room = min(size*2, limit)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // collector of garbage has nothing to do with the bytes of a request.
 const (
 	minClass = 14 // 16 KiB
-	maxClass = 25 // 32 MiB; larger ones are not kept
+	maxClass = 22 // 4 MiB; larger ones, which only few clients need, are not kept
 )
 
 var buffers [maxClass + 1]sync.Pool // of *[]byte with capacity 1<<class

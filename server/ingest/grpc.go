@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weft-trace/weft/server/otlp"
 )
 
 // The methods of OTLP's three services, opentelemetry/proto/collector/*/v1/*_service.proto.
@@ -74,7 +76,7 @@ func (r *Receiver) serveGRPC(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	b := make([]byte, 5, 256)
-	b = appendResponse(b, res)
+	b = otlp.AppendResponse(b, res.rejected, res.reason)
 	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-5))
 	if _, err := w.Write(b); err != nil {
 		return // the client is gone; what it sent is stored

@@ -6,6 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+
+	"github.com/weft-trace/weft/server/otlp"
 )
 
 // The paths of OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp-request).
@@ -79,9 +81,9 @@ func (r *Receiver) serveHTTP(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 		w.WriteHeader(f.httpCode())
 	case media == typeProtobuf:
-		b = appendResponse(b, res)
+		b = otlp.AppendResponse(b, res.rejected, res.reason)
 	default:
-		b = appendResponseJSON(b, s, res)
+		b = otlp.AppendResponseJSON(b, [...]string{otlp.RejectedSpans, otlp.RejectedLogRecords, otlp.RejectedDataPoints}[s], res.rejected, res.reason)
 	}
 	w.Write(b) // a client that is gone does not need an answer
 }

@@ -96,6 +96,41 @@ func decoded(t testing.TB, b []byte) []span.Span {
 	return spans
 }
 
+// A request of exactly the size that is allowed is taken, in every encoding,
+// and one of a byte more is not.
+func TestHTTPLimit(t *testing.T) {
+	var s sink
+	const limit = 200_000 // no power of two
+	_, url := start(t, Options{Write: s.write, RequestSize: limit, InFlight: 8 << 20})
+	body := marshal(t, traces("shop", 0, 1500))
+	pad := func(n int) []byte { // an unknown field, which decoders skip
+		n -= len(body) + 4
+		return append(append(append([]byte(nil), body...), 0x7a, byte(n)|0x80, byte(n>>7)|0x80, byte(n>>14)), make([]byte, n)...)
+	}
+	for n, want := range map[int]int{limit - 1: 200, limit: 200, limit + 1: 413} {
+		b := pad(n)
+		if len(b) != n {
+			t.Fatalf("%d bytes; want %d", len(b), n)
+		}
+		for enc, b := range map[string][]byte{"identity": b, "gzip": gz(b), "zstd": zst(b)} {
+			for _, body := range []io.Reader{bytes.NewReader(b), io.MultiReader(bytes.NewReader(b))} { // of known and of unknown length
+				req, _ := http.NewRequest("POST", url+"/v1/traces", body)
+				req.Header.Set("Content-Type", typeProtobuf)
+				req.Header.Set("Content-Encoding", enc)
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != want {
+					t.Errorf("%d bytes, %s: %d %q; want %d", n, enc, resp.StatusCode, text, want)
+				}
+			}
+		}
+	}
+}
+
 // A body whose length is not announced.
 func TestHTTPChunked(t *testing.T) {
 	var s sink
@@ -264,6 +299,7 @@ func TestZipkin(t *testing.T) {
 	}{
 		{"/api/v2/spans", typeJSON, `[{"traceId":`, 400},
 		{"/api/v2/spans", typeProtobuf, "\xff\xff", 400},
+		{"/api/v2/spans", typeJSON, `[{"traceId":"xyz","id":"a2fb4a1d1a96d312","name":"x","timestamp":1}]`, 400},
 		{"/api/v2/spans", "application/x-thrift", "x", 415},
 		{"/api/v1/spans", typeJSON, `[]`, 404},
 	} {

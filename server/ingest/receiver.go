@@ -253,6 +253,9 @@ func (r *Receiver) takeZipkin(x *exchange, contentType string) (res result, faul
 	if err != nil {
 		return res, invalid("%v", err)
 	}
+	if len(spans) == 0 && rejected > 0 {
+		return res, invalid("%s", reason) // Zipkin's way to answer has no other way to say so
+	}
 	res = result{rejected, reason}
 	return res, r.write(x, Traces, &store.Batch{Spans: spans}, len(spans), res)
 }
