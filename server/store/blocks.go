@@ -133,12 +133,17 @@ func (v *view) blockName(pv *partView, seg uint32, number uint16) string {
 
 // block reads a block.
 func (v *view) block(pv *partView, seg uint32, number uint16) (*block.Block, error) {
+	id := blockID{pv.part.seq, seg, number}
+	if b := v.s.blocks.get(id); b != nil {
+		return b, nil
+	}
 	f, err := v.file(pv, seg)
 	if err == nil {
 		var data []byte
 		if data, err = f.read(number); err == nil {
 			var b *block.Block
 			if b, err = block.Open(data); err == nil {
+				v.s.blocks.put(id, b)
 				return b, nil
 			}
 		}

@@ -16,14 +16,22 @@ import (
 // the process when a write to its log or its manifest fails. So it never hears
 // of one: when the disk is full, the guard holds the write back and tries it
 // again until there is room, and Write returns ErrFull meanwhile; when the disk
-// fails in any other way, the write never returns, and the store has failed.
-// Reads do not pass here and do not wait for writes, so they go on.
+// fails in any other way, or is full while the database is opened, the write
+// never returns, nor does any later one, and failed is called. Reads do not
+// pass here and do not wait for writes, so they go on.
 type guard struct {
 	vfs.FS
 	waits  *waits
-	fail   func(error)
-	strict atomic.Bool // false while a database is opened: then errors are returned
+	failed func(err error, opening bool) // called once
+	state  atomic.Int32
 }
+
+// The states of a guard.
+const (
+	guardOpening = iota // somebody waits for the database to be opened
+	guardOpen
+	guardDead // no write returns any more
+)
 
 // waits are the writes that wait for room.
 type waits struct {
@@ -65,23 +73,36 @@ func isFull(err error) bool {
 
 // hold runs op until it does not fail for want of room.
 func (g *guard) hold(op func() error) error {
+	g.gate()
 	err := op()
-	if err == nil || !g.strict.Load() {
-		return err
-	}
-	if isFull(err) {
+	if isFull(err) && g.state.Load() == guardOpen {
 		err = g.waits.wait(op)
 	}
 	return g.check(err)
 }
 
-// check returns nil, or never.
-func (g *guard) check(err error) error {
-	if err != nil && g.strict.Load() {
-		g.fail(err)
+// gate returns as long as the guard is not dead: a database that is given up
+// must not change its files any more.
+func (g *guard) gate() {
+	if g.state.Load() == guardDead {
 		select {}
 	}
-	return err
+}
+
+// check returns nil, or never.
+func (g *guard) check(err error) error {
+	if err != nil {
+		g.die(err)
+	}
+	return nil
+}
+
+// die does not return.
+func (g *guard) die(err error) {
+	if was := g.state.Swap(guardDead); was != guardDead {
+		g.failed(err, was == guardOpening)
+	}
+	select {}
 }
 
 // wait runs op again and again until it does not fail for want of room.
@@ -125,8 +146,9 @@ func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) 
 
 func (g *guard) OpenDir(name string) (vfs.File, error) { return g.file(g.FS.OpenDir(name)) }
 
-// Link, Rename and MkdirAll can fail for other reasons than the disk, which
-// Pebble wants to hear; only for want of room they wait.
+// The following can fail for other reasons than the disk, which Pebble wants to
+// hear; only for want of room they wait.
+
 func (g *guard) Link(oldname, newname string) error {
 	return g.room(func() error { return g.FS.Link(oldname, newname) })
 }
@@ -139,9 +161,21 @@ func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
 	return g.room(func() error { return g.FS.MkdirAll(dir, perm) })
 }
 
+func (g *guard) Remove(name string) error {
+	return g.room(func() error { return g.FS.Remove(name) })
+}
+
+func (g *guard) RemoveAll(name string) error {
+	return g.room(func() error { return g.FS.RemoveAll(name) })
+}
+
 func (g *guard) room(op func() error) error {
+	g.gate()
 	err := op()
-	if isFull(err) && g.strict.Load() {
+	if isFull(err) {
+		if g.state.Load() != guardOpen {
+			g.die(err)
+		}
 		err = g.waits.wait(op)
 	}
 	return err
@@ -181,6 +215,7 @@ func (f *guardFile) WriteAt(p []byte, off int64) (n int, err error) {
 
 // Preallocate is a hint: that there is no room for it is no failure.
 func (f *guardFile) Preallocate(offset, length int64) error {
+	f.g.gate()
 	if err := f.File.Preallocate(offset, length); !isFull(err) {
 		return f.g.check(err)
 	}

@@ -103,14 +103,11 @@ func (p *partition) overlaps(from, to int64) bool {
 	return true
 }
 
-// fatal is what Pebble's logger panics with while a database is opened.
-type fatal struct{ err error }
-
 // pebbleLogger passes Pebble's messages on.
 type pebbleLogger struct {
-	s       *Store
-	p       *partition
-	opening bool
+	s *Store
+	p *partition
+	g *guard
 }
 
 func (l *pebbleLogger) Infof(string, ...any) {}
@@ -119,16 +116,9 @@ func (l *pebbleLogger) Errorf(format string, args ...any) {
 }
 
 // Fatalf must not return: Pebble goes on as if nothing had happened if it
-// does. A goroutine of Pebble's stays here for good, its locks held; reads do
-// not need them, and Write and Close know that the partition has failed.
-func (l *pebbleLogger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	if l.opening {
-		panic(fatal{err})
-	}
-	l.s.fail(fmt.Errorf("partition %s: %w", l.p.name, err))
-	select {}
-}
+// does. A goroutine stays here for good, its locks held; reads do not need
+// them, and Open, Write and Close know that the partition has failed.
+func (l *pebbleLogger) Fatalf(format string, args ...any) { l.g.die(fmt.Errorf(format, args...)) }
 
 // pebbleOptions are those of every partition.
 func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
@@ -156,52 +146,74 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 
 // memTableSize holds the journal of a head and what its cut writes, so that a
 // journal mostly dies in memory and is never written to a table.
-const memTableSize = 16 << 20
+const memTableSize = 8 << 20
 
 // openDB opens the partition's database, or creates it. Called with p.mu held.
-func (s *Store) openDB(p *partition, readOnly, create bool) (err error) {
-	l := &pebbleLogger{s: s, p: p, opening: true}
+func (s *Store) openDB(p *partition, readOnly, create bool) error {
+	stuck := make(chan error, 1)
 	g := &guard{FS: s.o.FS, waits: s.waits}
-	g.fail = func(err error) { s.fail(fmt.Errorf("partition %s: %w", p.path, err)) }
-	o := s.pebbleOptions(g, l)
+	g.failed = func(err error, opening bool) {
+		if opening {
+			stuck <- err
+		} else {
+			s.fail(fmt.Errorf("partition %s: %w", p.path, err))
+		}
+	}
+	o := s.pebbleOptions(g, &pebbleLogger{s, p, g})
 	o.ReadOnly = readOnly
 	o.ErrorIfExists, o.ErrorIfNotExists = create, !create // what is damaged is not to be taken for new
-	defer func() {
-		if r := recover(); r != nil {
-			f, ok := r.(fatal)
-			if !ok {
-				err = fmt.Errorf("%v", r)
-			} else {
-				err = f.err
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				opened <- result{nil, fmt.Errorf("%v", r)}
+			}
+		}()
+		db, err := pebble.Open(p.path, o)
+		if err == nil {
+			if err = checkVersion(db, create); err != nil {
+				err = errors.Join(err, db.Close())
 			}
 		}
-		l.opening = false
+		opened <- result{db, err}
 	}()
-	db, err := pebble.Open(p.path, o)
-	if err != nil {
-		return err
+	select {
+	case r := <-opened:
+		if r.err != nil {
+			return r.err
+		}
+		if !g.state.CompareAndSwap(guardOpening, guardOpen) {
+			return <-stuck
+		}
+		p.db, p.guard, p.readOnly = r.db, g, readOnly
+		return nil
+	case err := <-stuck:
+		return err // what hangs, hangs for good, and changes nothing any more
+	}
+}
+
+// checkVersion reads the version of the format that a partition has, or writes
+// it into a new one.
+func checkVersion(db *pebble.DB, create bool) error {
+	if create {
+		return db.Set([]byte{keyFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
 	}
 	v, closer, err := db.Get([]byte{keyFormat})
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-		if !readOnly {
-			err = db.Set([]byte{keyFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
-		} else {
-			err = nil
-		}
-	case err == nil:
-		version, _ := binary.Uvarint(v)
-		closer.Close()
-		if version != formatVersion {
-			err = fmt.Errorf("format version %d; this weft reads version %d: use the weft that wrote it, or a newer one", version, formatVersion)
-		}
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil // a crash came between its making and the first write, or its manifest is damaged
 	}
 	if err != nil {
-		db.Close()
 		return err
 	}
-	g.strict.Store(!readOnly)
-	p.db, p.guard, p.readOnly = db, g, readOnly
+	version, n := binary.Uvarint(v)
+	closer.Close()
+	if n <= 0 || version != formatVersion {
+		return fmt.Errorf("format version %d; this weft reads version %d: use the weft that wrote it, or a newer one", version, formatVersion)
+	}
 	return nil
 }
 

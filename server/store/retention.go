@@ -68,9 +68,12 @@ func (s *Store) sealEnded() {
 	}
 }
 
-// retain removes the partitions that are past their age, and the oldest ones as
+// retain applies the retention of the options.
+func (s *Store) retain() { s.remove(s.o.Retention, s.o.MaxBytes) }
+
+// remove removes the partitions that are past their age, and the oldest ones as
 // long as the store is too big. It never removes the one that is written.
-func (s *Store) retain() {
+func (s *Store) remove(maxAge time.Duration, maxBytes int64) {
 	now := s.o.Clock()
 	s.mu.Lock()
 	var newest time.Time
@@ -85,7 +88,7 @@ func (s *Store) retain() {
 	}
 	var total int64
 	sizes := make([]int64, len(s.parts))
-	if s.o.MaxBytes > 0 {
+	if maxBytes > 0 {
 		for i, p := range s.parts {
 			sizes[i] = s.partitionSize(p)
 			total += sizes[i]
@@ -97,8 +100,8 @@ func (s *Store) retain() {
 		p.mu.Lock()
 		removable := p != s.current && p.pending == 0 && (p.sealed || p.damage != nil)
 		p.mu.Unlock()
-		age := trusted && s.o.Retention > 0 && now.Sub(p.ended(now, s.o.Partition)) > s.o.Retention
-		size := s.o.MaxBytes > 0 && total > s.o.MaxBytes
+		age := trusted && maxAge > 0 && now.Sub(p.ended(now, s.o.Partition)) > maxAge
+		size := maxBytes > 0 && total > maxBytes
 		if !removable || !age && !size {
 			keep = append(keep, p)
 			continue
@@ -144,7 +147,7 @@ func (p *partition) ended(now time.Time, width time.Duration) time.Time {
 }
 
 // partitionSize returns the bytes of a partition's directory. That of a sealed
-// one does not change.
+// one does not change. Called with Store.mu held.
 func (s *Store) partitionSize(p *partition) int64 {
 	if p.sealed && p.summary.Bytes > 0 {
 		return p.summary.Bytes

@@ -107,8 +107,7 @@ func TestRetentionReaders(t *testing.T) {
 	found := 0
 	err := s.Scan(context.Background(), Selection{To: all[0].Start + int64(time.Hour)}, func(b *block.Block, rows []uint32) (bool, error) {
 		if found == 0 {
-			s.o.MaxBytes = 1
-			s.retain()
+			s.remove(-1, 1)
 			if n := partitionCount(s); n != 1 {
 				t.Errorf("%d partitions; want 1", n)
 			}

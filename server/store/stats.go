@@ -115,18 +115,14 @@ func (s *Store) Stats() Stats {
 		}
 	}
 	s.in.Unlock()
-	parts := append([]*partition(nil), s.parts...)
-	for _, p := range parts {
+	for _, p := range s.parts {
 		p.mu.Lock()
 		st.Partitions = append(st.Partitions, PartitionStats{
 			Name: p.name, Start: p.start, End: p.end, Spans: p.summary.Spans, Segments: len(p.segments),
-			MinStart: p.summary.MinStart, MaxStart: p.summary.MaxStart, Sealed: p.sealed, Open: p.db != nil, Damage: p.damage,
+			MinStart: p.summary.MinStart, MaxStart: p.summary.MaxStart, Bytes: s.partitionSize(p), Sealed: p.sealed, Open: p.db != nil, Damage: p.damage,
 		})
 		p.mu.Unlock()
 	}
 	s.mu.RUnlock()
-	for i, p := range parts {
-		st.Partitions[i].Bytes = s.partitionSize(p)
-	}
 	return st
 }

@@ -54,9 +54,9 @@ type Options struct {
 	Clock  func() time.Time // time.Now; partitions, retention and the age of heads follow it
 	Logger *slog.Logger     // slog.Default()
 
-	CacheBytes int64         // of the cache of index and block reads that all partitions share; 32 MiB
-	HeadSpans  int           // a head with that many spans is cut; 65,536
-	HeadBytes  int           // or of that size in memory; 32 MiB
+	CacheBytes int64         // of the cache of index and block reads that all partitions share; 24 MiB
+	HeadSpans  int           // a head with that many spans is cut; 32,768
+	HeadBytes  int           // or of that size in memory; 16 MiB
 	HeadAge    time.Duration // or that old; 10 minutes
 	BlockRows  int           // spans of a block, about; 1,024
 	MaxOpen    int           // sealed partitions that are open at a time; 8
@@ -75,9 +75,9 @@ func (o Options) orDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.CacheBytes = cmp.Or(o.CacheBytes, 32<<20)
-	o.HeadSpans = cmp.Or(o.HeadSpans, 1<<16)
-	o.HeadBytes = cmp.Or(o.HeadBytes, 32<<20)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 24<<20)
+	o.HeadSpans = cmp.Or(o.HeadSpans, 32768)
+	o.HeadBytes = cmp.Or(o.HeadBytes, 16<<20)
 	o.HeadAge = cmp.Or(o.HeadAge, 10*time.Minute)
 	o.BlockRows = cmp.Or(o.BlockRows, 1024)
 	o.MaxOpen = cmp.Or(o.MaxOpen, 8)
@@ -95,12 +95,13 @@ const maxWaiting = 2
 // Store is an open store. Its methods may be called from several goroutines at
 // a time.
 type Store struct {
-	o     Options
-	log   *slog.Logger
-	waits *waits
-	lock  io.Closer
-	cache *pebble.Cache
-	files *pebble.FileCache
+	o      Options
+	log    *slog.Logger
+	waits  *waits
+	lock   io.Closer
+	cache  *pebble.Cache
+	files  *pebble.FileCache
+	blocks blockCache
 
 	readOnly bool // the directory cannot be written
 
