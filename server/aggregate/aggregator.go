@@ -94,7 +94,7 @@ func New(l Limits) *Aggregator {
 	a.names = newNames()
 	a.service(Other)
 	a.cells = newCells(0)
-	a.graph = graph{secret: [3]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1}}
+	a.graph = graph{recent: make([]recentSpan, recentSets*recentWays), secret: [3]uint64{rand.Uint64() | 1, rand.Uint64() | 1, rand.Uint64() | 1}}
 	return a
 }
 
@@ -110,8 +110,13 @@ func newNames() names {
 }
 
 // Add counts a span that arrived at now, in nanoseconds since the Unix epoch. It
-// keeps nothing that the span points to.
+// keeps nothing that the span points to. A span that is among the last that were
+// added is not counted again: a client that got no answer sends its spans twice.
 func (a *Aggregator) Add(s *span.Span, now int64) {
+	own := a.graph.key(&s.TraceID, &s.ID)
+	if a.graph.has(own, s.Kind) {
+		return
+	}
 	svc := a.service(clean(s.Service()))
 	failed := s.Status == span.StatusError
 	sr := a.operation(svc, s.Name, s.Kind)
@@ -119,7 +124,7 @@ func (a *Aggregator) Add(s *span.Span, now int64) {
 		a.other++
 	}
 	a.cells.of(sr, s.Start).Add(s.TraceID, s.Duration, failed)
-	a.match(svc, s, now, failed)
+	a.match(own, svc, s, now, failed)
 }
 
 // Swap returns what was counted since the last Swap, and starts anew. Calls

@@ -331,8 +331,8 @@ func TestLearn(t *testing.T) {
 		a.Learn(AppendSeries(AppendWindow(nil, Operations, 2, t0), Series{Service: "a", Operation: name}))
 	}
 	a.Learn([]byte("R")) // not a key
-	for _, name := range []string{"x", "z"} {
-		a.Add(&span.Span{ID: span.ID{1}, TraceID: span.TraceID{1}, Name: name, Resource: &span.Resource{Service: "a"}}, t0)
+	for i, name := range []string{"x", "z"} {
+		a.Add(&span.Span{ID: span.ID{byte(i), 1}, TraceID: span.TraceID{1}, Name: name, Resource: &span.Resource{Service: "a"}}, t0)
 	}
 	var got []string
 	a.Cells().Each(Operations, 0, 1, func(series string, _ int64, _ *Cell) {
@@ -364,7 +364,7 @@ func TestNames(t *testing.T) {
 func TestMergerCorrupt(t *testing.T) {
 	a := New(Limits{})
 	for i := range int64(3) {
-		a.Add(&span.Span{ID: span.ID{1}, TraceID: span.TraceID{1}, Name: "x", Start: t0 + i*10e9, Duration: 1000, Resource: &span.Resource{Service: "a"}}, t0)
+		a.Add(&span.Span{ID: span.ID{byte(i), 1}, TraceID: span.TraceID{1}, Name: "x", Start: t0 + i*10e9, Duration: 1000, Resource: &span.Resource{Service: "a"}}, t0)
 	}
 	var key, good []byte
 	a.Swap().Flush(func(k, v []byte) error {

@@ -18,8 +18,7 @@ const maxLinks = 16
 type graph struct {
 	calls  ring[clientSpan]
 	begun  ring[serverSpan]
-	recent []recentSpan // sets of recentWays
-	turn   uint8        // the way of a set to use next
+	recent []recentSpan // sets of recentWays, each in the order of arrival, the newest first
 	secret [3]uint64    // so that nobody can send spans whose keys collide
 }
 
@@ -82,16 +81,12 @@ func (g *graph) key(t *span.TraceID, id *span.ID) uint64 {
 }
 
 // match finds the other end of the call that a span is one end of.
-func (a *Aggregator) match(svc *service, s *span.Span, now int64, failed bool) {
+func (a *Aggregator) match(own uint64, svc *service, s *span.Span, now int64, failed bool) {
 	g := &a.graph
 	if g.calls.due(now) || g.begun.due(now) {
 		a.expire(now)
 	}
-	if g.recent == nil {
-		g.recent = make([]recentSpan, recentSets*recentWays)
-	}
-	own := g.key(&s.TraceID, &s.ID)
-	if s.Kind == span.KindClient || s.Kind == span.KindProducer {
+	if calls(s.Kind) {
 		a.matchCall(own, svc, s, now, failed)
 	} else {
 		g.remember(own, recentSpan{own, svc.id, s.Kind == span.KindServer, failed, false})
@@ -110,9 +105,6 @@ func (a *Aggregator) match(svc *service, s *span.Span, now int64, failed bool) {
 // matchCall takes up a client's or a producer's span.
 func (a *Aggregator) matchCall(own uint64, svc *service, s *span.Span, now int64, failed bool) {
 	g := &a.graph
-	if _, twice := g.calls.get(own); twice {
-		return // a client sent it again: its call is counted
-	}
 	d := describe(s)
 	c := clientSpan{
 		trace: s.TraceID, start: s.Start, duration: s.Duration, service: svc.id, system: a.text(d.system),
@@ -294,16 +286,26 @@ func (g *graph) find(key uint64) *recentSpan {
 	return nil
 }
 
-// remember puts a span among the recent ones, in the place of one that is as
-// old as any in its set, about.
+// remember puts a span among the recent ones, in the place of the oldest of its set.
 func (g *graph) remember(key uint64, r recentSpan) {
-	if old := g.find(key); old != nil {
-		r.met = old.met // a span sent again
-		*old = r
-		return
+	set := g.set(key)
+	copy(set[1:], set)
+	set[0] = r
+}
+
+// calls reports whether spans of a kind are kept in graph.calls; others are
+// kept in graph.recent.
+func calls(k span.Kind) bool { return k == span.KindClient || k == span.KindProducer }
+
+// has reports whether a span is known. The two ends of a call that share an id
+// are two spans.
+func (g *graph) has(key uint64, k span.Kind) bool {
+	if calls(k) {
+		_, ok := g.calls.get(key)
+		return ok
 	}
-	g.turn++
-	g.set(key)[g.turn%recentWays] = r
+	r := g.find(key)
+	return r != nil && r.server == (k == span.KindServer)
 }
 
 func (g *graph) set(key uint64) []recentSpan {

@@ -211,16 +211,33 @@ func TestSharedIDOnce(t *testing.T) {
 	})
 }
 
-// A client that sends its spans a second time changes no edge.
+// A client that sends its spans a second time, after they were cut, changes nothing.
 func TestSentTwice(t *testing.T) {
 	a := New(Limits{})
+	var cells []*Cells
 	for range 2 {
-		for _, s := range []span.Span{mk("a", span.KindClient, 2, 1, 20, "http.method", "GET"), mk("b", span.KindServer, 3, 2, 10)} {
+		for _, s := range []span.Span{
+			mk("a", span.KindInternal, 1, 0, 30), mk("a", span.KindClient, 2, 1, 20, "http.method", "GET"), mk("b", span.KindServer, 3, 2, 10),
+			mk("c", span.KindServer, 2, 1, 10), // shares its id with the client's
+		} {
 			a.Add(&s, t0)
 		}
+		cells = append(cells, a.Swap())
 	}
-	if got := edgesOf(t, a.Swap()); len(got) != 1 || got[0].Calls != 1 {
-		t.Errorf("%v", got)
+	if got := edgesOf(t, cells...); len(got) != 2 || got[0].Calls != 1 || got[1].Calls != 1 {
+		t.Errorf("edges %v", got)
+	}
+	counts := map[string]uint64{}
+	for _, c := range cells {
+		c.Each(Operations, 0, 1<<62, func(series string, _ int64, c *Cell) { counts[series] += c.Count() })
+	}
+	if len(counts) != 4 {
+		t.Errorf("%d operations; want 4", len(counts))
+	}
+	for series, n := range counts {
+		if n != 1 {
+			t.Errorf("%q: %d calls; want 1", series, n)
+		}
 	}
 }
 
@@ -280,6 +297,37 @@ func TestEdgesOfTrees(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
+	}
+}
+
+// A set of recent spans keeps the newest ones.
+func TestRecent(t *testing.T) {
+	a := New(Limits{})
+	g := &a.graph
+	const n = recentSets * recentWays / 8 // so few that hardly a set is full
+	for i := range uint64(n) {
+		g.remember(g.key(&span.TraceID{1}, &span.ID{byte(i), byte(i >> 8), byte(i >> 16), 1}), recentSpan{key: g.key(&span.TraceID{1}, &span.ID{byte(i), byte(i >> 8), byte(i >> 16), 1})})
+	}
+	lost := 0
+	for i := range uint64(n) {
+		if g.find(g.key(&span.TraceID{1}, &span.ID{byte(i), byte(i >> 8), byte(i >> 16), 1})) == nil {
+			lost++
+		}
+	}
+	if lost > n/500 { // five or more of half a span on average
+		t.Errorf("%d of %d spans are lost", lost, n)
+	}
+	for i := range uint64(2 * recentWays) { // all in one set
+		g.remember(1, recentSpan{key: i<<1 | 1})
+	}
+	for i := range uint64(2 * recentWays) {
+		in := false
+		for _, r := range g.set(1) {
+			in = in || r.key == i<<1|1
+		}
+		if want := i >= recentWays; in != want {
+			t.Errorf("span %d of %d: is there %v, want %v", i, 2*recentWays, in, want)
+		}
 	}
 }
 
