@@ -278,7 +278,7 @@ func atMoment(t *Tree, node int, children []int, until, moment int64) (int, bool
 
 func TestRandomTraces(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 3000 {
+	for range 1000 {
 		spans := randomTrace(r, 1+r.IntN(20))
 		before := slices.Clone(spans)
 		tree := Build(spans)

@@ -153,19 +153,20 @@ func (s *scan) block(b *block.Block, rows []uint32, visit func(v *view, rows bit
 		s.stats.Rows += int64(len(rows))
 	}
 	s.stats.Blocks++
-	if err := s.filter(v, set); err != nil {
-		s.stats.partial("a block cannot be read: %v", err)
-		return true, nil
-	}
-	if set.empty() {
-		return true, nil
+	if err = s.filter(v, set); err != nil || set.empty() {
+		return true, s.unread(err)
 	}
 	more, err = visit(v, set)
+	return more || err != nil, s.unread(err)
+}
+
+// unread notes that a block could not be read. The store reports that, and goes
+// on with the next one.
+func (s *scan) unread(err error) error {
 	if err != nil {
 		s.stats.partial("a block cannot be read: %v", err)
-		return true, nil
 	}
-	return more, nil
+	return err
 }
 
 // filter keeps the rows that start in the scan's range and fulfil its query.

@@ -108,7 +108,7 @@ func TestSearchAgainstReference(t *testing.T) {
 	spans := w.spans(2000)
 	write(t, st, spans)
 	found := 0
-	for range 150 {
+	for range 60 {
 		q := New(randomExpr(r, 2))
 		from, to := base+int64(r.IntN(500)), base+500+int64(r.IntN(600))
 		order, limit := Order(r.IntN(2)), pick(r, []int{1, 7, 100, 3000})
@@ -179,7 +179,7 @@ func TestSearchAgainstReference(t *testing.T) {
 			}
 		}
 	}
-	if found < 5_000 {
+	if found < 2_000 {
 		t.Errorf("only %d hits: the test proves little", found)
 	}
 }

@@ -81,10 +81,11 @@ func (t *traceReader) add(s spanBrief) bool {
 
 func (t *traceReader) read(ctx context.Context, st *store.Store, id span.TraceID) error {
 	return st.ScanTrace(ctx, id, func(b *block.Block, rows []uint32) error {
-		if err := t.block(b, rows); err != nil && t.search != nil {
-			t.search.stats.partial("a block cannot be read: %v", err)
+		err := t.block(b, rows)
+		if err != nil && t.search != nil {
+			return t.search.unread(err)
 		}
-		return nil
+		return err
 	})
 }
 
