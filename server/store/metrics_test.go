@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weft-trace/weft/server/aggregate"
@@ -172,5 +175,51 @@ func TestPointsTooMany(t *testing.T) {
 	}
 	if _, err := s.Points(ctx, aggregate.PointSelection{Name: "go.goroutine.count"}); !errors.Is(err, ErrTooMany) {
 		t.Errorf("%v, want ErrTooMany", err)
+	}
+}
+
+// Points and logs whose Write has returned are there after a power loss, once.
+func TestOthersCrash(t *testing.T) {
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	ctx := context.Background()
+	r := rand.New(rand.NewPCG(95, 96))
+	fs := vfs.NewCrashableMem()
+	id := span.TraceID{1, 15: 1}
+	resource, scope := &span.Resource{Service: "shop"}, &span.Scope{}
+	n := 0
+	for round := range 10 {
+		s, err := Open(Options{Dir: "store", FS: fs, Reserve: -1, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs, err := s.Logs(ctx, id)
+		if err != nil || len(logs) != n {
+			t.Fatalf("round %d: %d log records, %v; want %d", round, len(logs), err, n)
+		}
+		lines, err := s.Points(ctx, aggregate.PointSelection{Name: "go.goroutine.count"})
+		if err != nil || n > 0 && (len(lines) != 1 || len(lines[0].Points) != n) {
+			t.Fatalf("round %d: %d lines, %v; want 1 of %d points", round, len(lines), err, n)
+		}
+		for i := range n {
+			if logs[i].Body.Int() != int64(i) || lines[0].Points[i].Value.Int() != int64(i) {
+				t.Fatalf("round %d: record or point %d is another", round, i)
+			}
+		}
+		for range r.IntN(20) {
+			at := time.Now().UnixNano()
+			b := &Batch{
+				Points: []aggregate.Point{gauge(0, at, int64(n))},
+				Logs:   []span.Log{{TraceID: id, Time: at, Body: span.IntValue(int64(n)), Resource: resource, Scope: scope}},
+			}
+			if err := s.Write(ctx, b); err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: r.IntN(101), RNG: r})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fs = crashed
 	}
 }
