@@ -16,7 +16,9 @@ import (
 
 	"github.com/weft-trace/weft/internal/shop"
 	"github.com/weft-trace/weft/server/aggregate"
+	"github.com/weft-trace/weft/server/analysis"
 	"github.com/weft-trace/weft/server/otlp"
+	"github.com/weft-trace/weft/server/query"
 	"github.com/weft-trace/weft/server/span"
 	"github.com/weft-trace/weft/server/store"
 )
@@ -538,6 +540,16 @@ func TestServices(t *testing.T) {
 	if nobody := got.Services[byName[""]]; nobody.Of != "spans" || nobody.Now.Count != 1 || len(nobody.Points) != 1 {
 		t.Errorf("what has no requests is judged by its spans: %+v", nobody)
 	}
+	// Points that two kinds share are added up, and leave those of the other sum alone.
+	sum := 0
+	for _, s := range got.Services {
+		for _, p := range s.Points {
+			sum += p.Values.Count
+		}
+	}
+	if sum != 3+1+2+1 {
+		t.Errorf("%d calls in all points; want 3 requests to gateway, 1 to mailer, 2 to stock, and 1 span of what has no name", sum)
+	}
 	later := get[services](c, "/services?from=2026-11-22T12:10:00Z&to=2026-11-22T12:20:00Z")
 	for _, s := range later.Services {
 		if s.Now.Count != 0 || s.Before.Count == 0 {
@@ -761,6 +773,17 @@ func TestHostile(t *testing.T) {
 	}
 	for _, path := range []string{"/search", "/search?by=spans", "/aggregate?by=name,service,twice&step=1m", "/heatmap", "/keys", "/values?field=name", "/services?step=1m", "/series?by=operation&by=service", "/graph", "/differences?selected=name%3Dx", "/traces/" + shop.Buy.String() + "/critical-path", "/compare?a=" + shop.Buy.String() + "&b=" + shop.Buy.String()} {
 		get[map[string]any](c, path)
+	}
+}
+
+// What a trace says of itself is what a list of traces says of it.
+func TestSumUp(t *testing.T) {
+	for _, spans := range [][]span.Span{shop.Spans()[:7], shop.Spans()[2:7], shop.Spans()[10:11], shop.Large(500)} {
+		want := query.Summarize(spans)
+		root, errors, services := sumUp(analysis.Build(spans))
+		if diff := cmp.Diff(want.Services, services); diff != "" || errors != want.Errors || root.Name != want.RootName || root.Service() != want.RootService {
+			t.Errorf("root %s of %s, %d errors, want %+v: %s", root.Name, root.Service(), errors, want, diff)
+		}
 	}
 }
 

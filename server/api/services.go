@@ -74,6 +74,10 @@ func (c *change) judged() (now, before *aggregate.Cell, requests bool) {
 func (a *API) services(c *call) error {
 	from, to := c.during()
 	step := c.step("step", from, to)
+	if c.values.Get("step") == "auto" {
+		// Of many services, and for small pictures: from what is kept by the minute.
+		step = max(step, int64(time.Minute))
+	}
 	limit := c.limit("limit", 1000, maxNames)
 	if err := c.done(); err != nil {
 		return err
@@ -144,25 +148,46 @@ func roundStep(step int64) int64 {
 // sparklines reads the points of all services: of requests (true) and of all
 // spans.
 func (a *API) sparklines(c *call, from, to, step int64) (map[string]map[bool][]aggregate.Bucket, error) {
+	lines, err := a.Store.Series(c.ctx, aggregate.Selection{From: from, To: to, Step: time.Duration(step), By: aggregate.ByService | aggregate.ByKind})
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]map[bool][]aggregate.Bucket{}
-	for _, requests := range []bool{true, false} {
-		sel := aggregate.Selection{From: from, To: to, Step: time.Duration(step), By: aggregate.ByService}
-		if requests {
-			sel.Kinds = []span.Kind{span.KindServer, span.KindConsumer}
+	for i := range lines {
+		l := &lines[i]
+		s := out[l.Service]
+		if s == nil {
+			s = map[bool][]aggregate.Bucket{}
+			out[l.Service] = s
 		}
-		lines, err := a.Store.Series(c.ctx, sel)
-		if err != nil {
-			return nil, err
-		}
-		for i := range lines {
-			l := &lines[i]
-			if out[l.Service] == nil {
-				out[l.Service] = map[bool][]aggregate.Bucket{}
-			}
-			out[l.Service][requests] = l.Buckets
+		s[false] = mergeBuckets(s[false], l.Buckets)
+		if entry(l.Kind) {
+			s[true] = mergeBuckets(s[true], l.Buckets)
 		}
 	}
 	return out, nil
+}
+
+// mergeBuckets adds up two lists of points in the order of time.
+func mergeBuckets(a, b []aggregate.Bucket) []aggregate.Bucket {
+	if len(a) == 0 {
+		return b
+	}
+	out := make([]aggregate.Bucket, 0, max(len(a), len(b)))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].Time < b[0].Time:
+			out, a = append(out, a[0]), a[1:]
+		case a[0].Time > b[0].Time:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			sum := aggregate.Bucket{Time: a[0].Time}
+			sum.Merge(&a[0].Cell)
+			sum.Merge(&b[0].Cell)
+			out, a, b = append(out, sum), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
 }
 
 // appendBuckets writes the points that are not empty, each with its time.

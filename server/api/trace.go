@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"hash/fnv"
 	"io"
 	"mime"
@@ -147,8 +148,8 @@ const chunk = 64 << 10
 // with its depth, then what they share. Large traces are written piece by
 // piece.
 func appendTrace(to io.Writer, spans []span.Span) error {
-	sum := query.Summarize(spans)
 	t := analysis.Build(spans)
+	root, errors, services := sumUp(t)
 	w := writer{relative: true, base: t.Start}
 	w.b = append(w.b, `{"traceId":`...)
 	w.b = reply.AppendTraceID(w.b, spans[0].TraceID)
@@ -157,15 +158,15 @@ func appendTrace(to io.Writer, spans []span.Span) error {
 	w.b = append(w.b, `,"durationNanos":`...)
 	w.b = strconv.AppendInt(w.b, t.End-t.Start, 10)
 	w.b = append(w.b, `,"rootService":`...)
-	w.b = reply.AppendString(w.b, sum.RootService)
+	w.b = reply.AppendString(w.b, root.Service())
 	w.b = append(w.b, `,"rootName":`...)
-	w.b = reply.AppendString(w.b, sum.RootName)
+	w.b = reply.AppendString(w.b, root.Name)
 	w.b = append(w.b, `,"spanCount":`...)
 	w.b = strconv.AppendInt(w.b, int64(len(spans)), 10)
 	w.b = append(w.b, `,"errorCount":`...)
-	w.b = strconv.AppendInt(w.b, int64(sum.Errors), 10)
+	w.b = strconv.AppendInt(w.b, int64(errors), 10)
 	w.b = append(w.b, `,"services":`...)
-	w.b = appendServices(w.b, sum.Services)
+	w.b = appendServices(w.b, services)
 	w.b = append(w.b, `,"spans":[`...)
 	for i := range t.Spans {
 		w.b = reply.Comma(w.b)
@@ -182,6 +183,41 @@ func appendTrace(to io.Writer, spans []span.Span) error {
 	w.b = append(w.b, '}', '\n')
 	_, err := to.Write(w.b)
 	return err
+}
+
+// sumUp is query.Summarize for a trace whose tree is known already.
+func sumUp(t *analysis.Tree) (root *span.Span, errors int, services []query.ServiceCount) {
+	root = t.Spans[t.Roots[0]].Span
+	for _, r := range t.Roots {
+		if s := t.Spans[r].Span; s.Parent.IsZero() {
+			root = s
+			break
+		}
+	}
+	index := map[string]int{}
+	var last *span.Resource
+	at := 0
+	for i := range t.Spans {
+		s := t.Spans[i].Span
+		if s.Resource != last || i == 0 {
+			name, ok := s.Service(), false
+			if at, ok = index[name]; !ok {
+				at = len(services)
+				index[name] = at
+				services = append(services, query.ServiceCount{Name: name})
+			}
+			last = s.Resource
+		}
+		services[at].Spans++
+		if s.Status == span.StatusError {
+			services[at].Errors++
+			errors++
+		}
+	}
+	slices.SortStableFunc(services, func(a, b query.ServiceCount) int {
+		return cmp.Or(cmp.Compare(b.Spans, a.Spans), cmp.Compare(a.Name, b.Name))
+	})
+	return root, errors, services
 }
 
 // node appends a span with its place in the tree.
@@ -233,15 +269,7 @@ func (a *API) traceLogs(c *call) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(logs, func(a, b span.Log) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(logs, func(a, b span.Log) int { return cmp.Compare(a.Time, b.Time) })
 	var w writer
 	w.b = append(w.b, `{"total":`...)
 	w.b = strconv.AppendInt(w.b, int64(len(logs)), 10)
