@@ -123,11 +123,18 @@ func (l *pebbleLogger) Fatalf(format string, args ...any) { l.g.die(fmt.Errorf(f
 // pebbleOptions are those of every partition.
 func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          g,
-		Cache:                       s.cache,
-		FileCache:                   s.files,
-		Logger:                      l,
-		Merger:                      s.merger(),
+		FS:        g,
+		Cache:     s.cache,
+		FileCache: s.files,
+		Logger:    l,
+		Merger:    s.merger(),
+		EventListener: &pebble.EventListener{
+			// The default ends the process. A read returns the error besides, and a compaction
+			// leaves alone for a while what it could not read.
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				s.damaged(&DamageError{info.Path, info.Details})
+			},
+		},
 		FormatMajorVersion:          pebble.FormatTableFormatV6,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 3,

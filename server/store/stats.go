@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,19 +29,25 @@ type counters struct {
 // maxDamages is how many damages Stats lists.
 const maxDamages = 32
 
-func (c *counters) damage(err error) {
+// damage counts a damage. It is false if the same was met before, or if there were too many.
+func (c *counters) damage(err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.damaged++
 	text := err.Error()
-	for _, d := range c.damages {
-		if d == text {
-			return
-		}
+	if len(c.damages) >= maxDamages || slices.Contains(c.damages, text) {
+		return false
 	}
-	if len(c.damages) < maxDamages {
-		c.damages = append(c.damages, text)
-	}
+	c.damages = append(c.damages, text)
+	return true
+}
+
+// Damaged returns how many reads met damage since Open: a query that passed over
+// some is between two different numbers.
+func (s *Store) Damaged() int64 {
+	s.counters.mu.Lock()
+	defer s.counters.mu.Unlock()
+	return s.counters.damaged
 }
 
 // Stats is the state of a store, for /metrics and /readyz. Counters count since Open.

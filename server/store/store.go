@@ -194,8 +194,9 @@ func (s *Store) failing() bool { return s.failure.Load() != nil }
 
 // damaged notes that a part of the store cannot be read.
 func (s *Store) damaged(err error) {
-	s.counters.damage(err)
-	s.log.Error("a part of the store cannot be read", "error", err)
+	if s.counters.damage(err) { // each once: every query may meet it again
+		s.log.Error("a part of the store cannot be read", "error", err)
+	}
 }
 
 // Close cuts the head, so that the next Open has nothing to replay, and closes

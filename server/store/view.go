@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/weft-trace/weft/server/block"
@@ -60,6 +61,9 @@ func (s *Store) view(from, to int64) *view {
 func (v *view) open(pv *partView) bool {
 	db, err := v.s.acquire(pv.part)
 	if err != nil {
+		if !errors.Is(err, errGone) {
+			v.s.damaged(err)
+		}
 		return false
 	}
 	pv.db = db
