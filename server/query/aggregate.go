@@ -400,10 +400,12 @@ func (a *aggregation) fromSeries(ctx context.Context, st *store.Store, sel aggre
 		wanted.Operations = append(slices.Clone(sel.Operations), aggregate.Other)
 		wanted.By |= aggregate.ByOperation
 	}
+	damaged := st.Damaged()
 	lines, err := st.Series(ctx, wanted)
 	if err != nil {
 		return false, err
 	}
+	a.stats.damage(st.Damaged() - damaged)
 	r := a.req
 	a.res.From, a.res.To = r.From-r.From%fine, r.To+mod(-r.To, fine)
 	a.res.Source = "series"

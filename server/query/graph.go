@@ -14,6 +14,7 @@ import (
 
 // Graph is which services call which.
 type Graph struct {
+	Stats
 	From, To int64  // what was counted: the range, widened to whole 10 seconds
 	Nodes    []Node // by name
 	Edges    []Edge // by client and server
@@ -61,6 +62,7 @@ func ServiceGraph(ctx context.Context, st *store.Store, from, to int64) (*Graph,
 		return nil, fmt.Errorf("service graph: the range %d to %d; expected a start not before 1970 and an end after it", from, to)
 	}
 	g := &Graph{From: from - from%fine, To: to + mod(-to, fine)}
+	damaged := st.Damaged()
 	flows, err := st.Edges(ctx, from, to)
 	if err != nil {
 		return nil, err
@@ -69,6 +71,7 @@ func ServiceGraph(ctx context.Context, st *store.Store, from, to int64) (*Graph,
 	if err != nil {
 		return nil, err
 	}
+	g.damage(st.Damaged() - damaged)
 	type id struct {
 		name string
 		typ  aggregate.Node

@@ -44,6 +44,13 @@ func (s *Stats) partial(format string, args ...any) {
 	s.Partial, s.Why = true, why
 }
 
+// damage notes that the store met damage while a call read from it.
+func (s *Stats) damage(n int64) {
+	if n > 0 {
+		s.partial("a part of the store cannot be read; the server's log says which")
+	}
+}
+
 // scan looks for the spans of a query that start in [from, to).
 type scan struct {
 	expr     Expr
@@ -103,7 +110,11 @@ func (s *scan) selection() store.Selection {
 // run calls visit with every block that has spans of the query and their rows,
 // which visit may change, until it returns false or there is nothing more.
 func (s *scan) run(ctx context.Context, st *store.Store, visit func(v *view, rows bitset) (more bool, err error)) error {
-	defer func() { s.stats.Elapsed = time.Since(s.began) }()
+	damaged := st.Damaged()
+	defer func() {
+		s.stats.Elapsed = time.Since(s.began)
+		s.stats.damage(st.Damaged() - damaged)
+	}()
 	if s.limits.never || s.from >= s.to {
 		return ctx.Err()
 	}
@@ -153,20 +164,11 @@ func (s *scan) block(b *block.Block, rows []uint32, visit func(v *view, rows bit
 		s.stats.Rows += int64(len(rows))
 	}
 	s.stats.Blocks++
+	// The store reports a block that cannot be read, and goes on with the next one.
 	if err = s.filter(v, set); err != nil || set.empty() {
-		return true, s.unread(err)
+		return true, err
 	}
-	more, err = visit(v, set)
-	return more || err != nil, s.unread(err)
-}
-
-// unread notes that a block could not be read. The store reports that, and goes
-// on with the next one.
-func (s *scan) unread(err error) error {
-	if err != nil {
-		s.stats.partial("a block cannot be read: %v", err)
-	}
-	return err
+	return visit(v, set)
 }
 
 // filter keeps the rows that start in the scan's range and fulfil its query.

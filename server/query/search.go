@@ -161,9 +161,11 @@ func Search(ctx context.Context, st *store.Store, req SearchRequest) (*SearchRes
 	}
 	res := &SearchResult{}
 	next := s.cut(page)
+	damaged := st.Damaged()
 	if err := s.list(ctx, st, res); err != nil {
 		return nil, err
 	}
+	s.stats.damage(st.Damaged() - damaged)
 	if next != nil {
 		s.cursor.after = *next
 		s.cursor.prune(req.Order)

@@ -81,11 +81,7 @@ func (t *traceReader) add(s spanBrief) bool {
 
 func (t *traceReader) read(ctx context.Context, st *store.Store, id span.TraceID) error {
 	return st.ScanTrace(ctx, id, func(b *block.Block, rows []uint32) error {
-		err := t.block(b, rows)
-		if err != nil && t.search != nil {
-			return t.search.unread(err)
-		}
-		return err
+		return t.block(b, rows)
 	})
 }
 
