@@ -605,3 +605,14 @@ func (p *pieces) Write(b []byte) (int, error) {
 	p.b = append(p.b, b...)
 	return len(b), nil
 }
+
+// The most that can be asked for is not more than a search can give.
+func TestMostTraces(t *testing.T) {
+	h := handle(t)
+	most := strconv.Itoa(maxLimit)
+	if got := get[envelope[[]trace]](t, h, "/api/traces?limit="+most, 200); len(got.Data) != 5 {
+		t.Errorf("%d traces", len(got.Data))
+	}
+	get[map[string]json.RawMessage](t, h, "/api/v3/traces?query.searchDepth="+most+"&query.startTimeMin=2026-11-22T12:00:00Z&query.startTimeMax=2026-11-22T13:00:00Z", 200)
+	get[map[string]json.RawMessage](t, h, "/api/v3/trace-summaries?query.searchDepth="+most+"&query.startTimeMin=2026-11-22T12:00:00Z&query.startTimeMax=2026-11-22T13:00:00Z", 200)
+}

@@ -76,7 +76,16 @@ func (h *handler) find(ctx context.Context, req query.SearchRequest) (ids []span
 	for i := range res.Hits {
 		ids = append(ids, res.Hits[i].Spans[0].TraceID)
 	}
-	return ids, nil
+	return ids, gaveUp(res)
+}
+
+// gaveUp is the error of a search that found nothing, but did not look at
+// everything either: an empty answer would say that there is nothing.
+func gaveUp(res *query.SearchResult) error {
+	if len(res.Hits) > 0 || !res.Partial {
+		return nil
+	}
+	return fail(http.StatusBadRequest, "nothing found, but not everything was looked at: %s", res.Why)
 }
 
 // parse1 reads the parameters of v1: times are Unix microseconds, durations
@@ -314,6 +323,9 @@ func (h *handler) summaries3(ctx context.Context, r *http.Request) ([]byte, erro
 	req.Matches, req.Summaries = 1, true
 	res, err := query.Search(ctx, h.Store, req)
 	if err != nil {
+		return nil, err
+	}
+	if err := gaveUp(res); err != nil {
 		return nil, err
 	}
 	b := []byte(`{"summaries":[`)

@@ -2,6 +2,7 @@ package tempo
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -57,13 +58,16 @@ func (h *handler) search(ctx context.Context, r *http.Request) (body, error) {
 	}
 	req := query.SearchRequest{Query: query.New(t.filter), From: from, To: to, Limit: n, Matches: spans, Summaries: true}
 	var found []query.Hit
-	inspected := int64(0)
-	for range maxPages {
+	inspected, partial := int64(0), ""
+	for page := 1; ; page++ {
 		res, err := query.Search(ctx, h.Store, req)
 		if err != nil {
 			return body{}, err
 		}
 		inspected += res.Rows
+		if res.Partial {
+			partial = res.Why
+		}
 		for _, hit := range res.Hits {
 			if hit.Trace != nil && len(found) < n && holdsAll(t.trace, hit.Trace) {
 				found = append(found, hit)
@@ -72,7 +76,14 @@ func (h *handler) search(ctx context.Context, r *http.Request) (body, error) {
 		if res.Cursor == "" || len(t.trace) == 0 || len(found) == n {
 			break
 		}
-		req.Cursor = res.Cursor
+		if req.Cursor = res.Cursor; page == maxPages {
+			partial = fmt.Sprintf("the conditions on whole traces were tested on the first %d traces that the others found", page*n)
+			break
+		}
+	}
+	if len(found) == 0 && partial != "" {
+		// An empty answer would say that there is nothing.
+		return body{}, fail(http.StatusBadRequest, "nothing found, but not everything was looked at: %s", partial)
 	}
 	b := []byte(`{"traces":[`)
 	for i := range found {

@@ -18,6 +18,8 @@ import (
 
 	"github.com/weft-trace/weft/internal/shop"
 	"github.com/weft-trace/weft/server/otlp"
+	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/store"
 )
 
 func handle(t *testing.T) http.Handler {
@@ -348,5 +350,28 @@ func TestTagValues(t *testing.T) {
 	}](t, h, "/tempo/api/search/tag/service.name/values")
 	if !slices.Contains(v1.TagValues, "stock") {
 		t.Errorf("v1: %v", v1.TagValues)
+	}
+}
+
+// A search whose conditions on whole traces were not tested on all of them
+// does not say that there is nothing.
+func TestSearchGivesUp(t *testing.T) {
+	st := shop.Empty(t)
+	var spans []span.Span
+	for i := range maxPages + 10 {
+		s := shop.Spans()[7]
+		s.TraceID[15] = byte(i + 1)
+		spans = append(spans, s)
+	}
+	if err := st.Write(t.Context(), &store.Batch{Spans: spans}); err != nil {
+		t.Fatal(err)
+	}
+	h := New(Options{Store: st, Clock: func() time.Time { return shop.Now }})
+	q := "/tempo/api/search?limit=1&" + escape(`q={rootName="x"}`)
+	if w := do(t, h, q, "", 400); !strings.Contains(w.Body.String(), "not everything was looked at") {
+		t.Errorf("%s", w.Body)
+	}
+	if got := get[found](t, h, strings.Replace(q, "limit=1", "limit=2", 1)); len(got.Traces) != 0 {
+		t.Errorf("%+v", got)
 	}
 }
