@@ -157,3 +157,36 @@ func (s *server) counts(t *testing.T, w workload.Workload, want int64) {
 		t.Errorf("the aggregates (source %q, partial %v) count %d spans of %d services; want %d of %d", answer.Source, answer.Partial, got, len(answer.Groups), want, workload.Services)
 	}
 }
+
+// A client that has no answer sends its request again, to a server that had stored it and was killed before it could say so: traces and
+// aggregates have its spans once, whether the server was restarted once, or killed again while it recovered, or stopped in order.
+func TestSentAgain(t *testing.T) {
+	for _, end := range []string{"killed", "killed twice", "terminated"} {
+		t.Run(end, func(t *testing.T) {
+			g := lastHour(10_000)
+			dir := t.TempDir()
+			s := start(t, dir)
+			numbers := s.fill(t, g, 0, 1000)
+			if end == "terminated" {
+				s.terminate(t)
+			} else {
+				s.kill()
+			}
+			if end == "killed twice" {
+				s = start(t, dir) // what it recovered may be cut
+				s.checkAll(t, g, numbers[:100], workload.SpansPerTrace)
+				s.kill()
+			}
+			s = start(t, dir)
+			s.fill(t, g, 500, 1000) // again
+			s.checkAll(t, g, numbers, workload.SpansPerTrace)
+			s.counts(t, g.Workload, 10_000)
+			s.fill(t, g, 500, 1000) // and again
+			s.counts(t, g.Workload, 10_000)
+			s.terminate(t)
+			s = start(t, dir)
+			s.counts(t, g.Workload, 10_000)
+			s.checkAll(t, g, numbers, workload.SpansPerTrace)
+		})
+	}
+}
