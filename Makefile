@@ -6,7 +6,7 @@ FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose own goroutines share memory.
-CONCURRENT = ./rt/trace ./rt/agent ./watch
+CONCURRENT = ./rt/trace ./rt/agent ./watch ./server/...
 
 .PHONY: help
 help: ## list the targets
@@ -48,6 +48,14 @@ shop: ## the tests of examples/shop, a module of its own
 storm: ## what takes long: the runtime patch on every Go version, storms of goroutines
 	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/context
 
+.PHONY: crash
+crash: ## what takes long: the server killed 200 times, full and damaged disks, hostile clients, a day of data
+	WEFT_LONG=1 $(GO) test -count=1 -v -timeout 120m ./e2e/serve
+
+.PHONY: soak
+soak: ## 50 million spans into the store
+	$(GO) run ./bench/soak
+
 .PHONY: fuzz
 fuzz: ## every fuzz test, 30 seconds each; FUZZTIME=5m for longer
 	@set -e; for f in $$(git ls-files '*_test.go'); do \
@@ -63,3 +71,4 @@ bench: ## the benchmarks in bench/; they take a while
 	$(GO) run ./bench/http
 	$(GO) run ./bench/build
 	$(GO) run ./bench/runtime
+	$(GO) run ./bench/store
