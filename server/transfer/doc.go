@@ -100,6 +100,7 @@ type Progress struct {
 	Rejected int64  // spans and logs of the file that were not right
 	Reason   string // what was wrong with the first of them, and where
 	Bytes    int64  // of the file, as far as it is written or read
+	Damaged  int64  // of an export: parts of the store that could not be read, and are not in the file; the log names them
 }
 
 // counter counts bytes.

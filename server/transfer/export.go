@@ -25,7 +25,7 @@ const exportRows = 1024
 
 // Export writes the selected spans of a store to w. They come in no particular
 // order; spans of a trace mostly follow one another. Memory does not grow with
-// their number.
+// their number. What is damaged is left out, and counted: all else can be saved.
 func Export(ctx context.Context, st *store.Store, w io.Writer, f Format, sel Selection) (Progress, error) {
 	out := &counter{w: w}
 	var write func([]span.Span) error
@@ -54,6 +54,7 @@ func Export(ctx context.Context, st *store.Store, w io.Writer, f Format, sel Sel
 		return Progress{}, err
 	}
 	var p Progress
+	damaged := st.Damaged()
 	err := st.Scan(ctx, store.Selection{From: sel.From, To: sel.To}, func(b *block.Block, rows []uint32) (bool, error) {
 		rows, err := inside(b, rows, &sel)
 		if err != nil {
@@ -92,7 +93,7 @@ func Export(ctx context.Context, st *store.Store, w io.Writer, f Format, sel Sel
 	if err := finish(); err != nil {
 		return p, fmt.Errorf("write the exported spans: %w", err)
 	}
-	p.Bytes = out.n
+	p.Bytes, p.Damaged = out.n, st.Damaged()-damaged
 	return p, nil
 }
 

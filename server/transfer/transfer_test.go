@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -387,4 +388,39 @@ func FuzzImport(f *testing.F) {
 			t.Errorf("%d spans reported, %d written", p.Spans, n)
 		}
 	})
+}
+
+// An export of a damaged store has all else, and says that something is missing.
+func TestExportDamaged(t *testing.T) {
+	dir := t.TempDir()
+	o := store.Options{Dir: dir, NoSync: true, HeadSpans: 400, BlockRows: 100, Reserve: -1, Logger: slog.New(slog.DiscardHandler)}
+	st, err := store.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans := samples(1600)
+	fill(t, st, spans)
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.blocks"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d files of blocks, %v", len(files), err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 0xff
+	if err := os.WriteFile(files[0], data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if st, err = store.Open(o); err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	_, p := export(t, st, "a.otlp", Selection{})
+	if p.Damaged == 0 || p.Spans == 0 || p.Spans >= int64(len(spans)) {
+		t.Errorf("%+v; want damage, and fewer than %d spans", p, len(spans))
+	}
 }
