@@ -29,7 +29,7 @@ type command struct {
 }
 
 func commands() []*command {
-	return []*command{goCommand, diffCommand, explainCommand, watchCommand, serveCommand, searchCommand, traceCommand, servicesCommand, doctorCommand,
+	return []*command{goCommand, diffCommand, explainCommand, watchCommand, serveCommand, searchCommand, traceCommand, servicesCommand, storeCommand, doctorCommand,
 		versionCommand, helpCommand()}
 }
 

@@ -100,6 +100,20 @@ func interruptible() (context.Context, context.CancelFunc) {
 
 // get asks for a path below /api/weft/v1 and returns the answer's body.
 func (c *client) get(ctx context.Context, path string, params url.Values) ([]byte, error) {
+	in, err := c.open(ctx, path, params)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	body, err := io.ReadAll(in)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", c.server, err)
+	}
+	return body, nil
+}
+
+// open does the same without reading the body, which is to be closed.
+func (c *client) open(ctx context.Context, path string, params url.Values) (io.ReadCloser, error) {
 	u := c.server + "/api/weft/v1" + path
 	if len(params) > 0 {
 		u += "?" + params.Encode()
@@ -122,13 +136,13 @@ func (c *client) get(ctx context.Context, path string, params url.Values) ([]byt
 		}
 		return nil, fmt.Errorf("ask the server: %w; is weft serve running there? -server names another", err)
 	}
+	if res.StatusCode == http.StatusOK {
+		return res.Body, nil
+	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", c.server, err)
-	}
-	if res.StatusCode == http.StatusOK {
-		return body, nil
 	}
 	var p struct{ Detail string }
 	if json.Unmarshal(body, &p) != nil || p.Detail == "" {

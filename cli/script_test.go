@@ -71,6 +71,9 @@ func TestScript(t *testing.T) {
 			"snapshot": snapshot,
 			"same":     same,
 			"sub":      sub,
+			"ports":    ports,
+			"await":    await,
+			"post":     post,
 		},
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -85,6 +86,11 @@ func Start(c Config, o Options) (*Server, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
+	dir, err := filepath.Abs(c.Store.Dir) // for messages, which are read elsewhere
+	if err != nil {
+		return nil, fmt.Errorf("store.dir: %w", err)
+	}
+	c.Store.Dir = dir
 	if o.Stdout == nil {
 		o.Stdout = io.Discard
 	}
@@ -98,7 +104,6 @@ func Start(c Config, o Options) (*Server, error) {
 		config: c, o: o, log: newLogger(o.Stderr, c.Log), started: time.Now(),
 		ready: make(chan struct{}), failed: make(chan error, 1), stop: make(chan struct{}),
 	}
-	var err error
 	if s.access, err = newAccess(&s.config); err != nil {
 		return nil, err
 	}

@@ -145,6 +145,8 @@ func endpoints() []endpoint {
 		{"listen.http", "GET", "/api/weft/v1/search", "", none, ScopeRead, 200},
 		{"listen.http", "POST", "/api/weft/v1/search", "application/x-www-form-urlencoded", none, ScopeRead, 200},
 		{"listen.http", "GET", "/api/weft/v1/stats", "", none, ScopeRead, 200},
+		{"listen.http", "GET", "/api/weft/v1/backup", "", none, ScopeAdmin, 200},
+		{"listen.http", "GET", "/api/weft/v1/export?format=otlp", "", none, ScopeRead, 200},
 		{"listen.http", "GET", "/tempo/api/echo", "", none, ScopeRead, 200},
 		{"listen.http", "GET", "/tempo/api/search/tags", "", none, ScopeRead, 200},
 		{"listen.http", "GET", "/debug/pprof/", "", none, ScopeAdmin, 200},

@@ -1,0 +1,523 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/weft-trace/weft/server"
+	"github.com/weft-trace/weft/server/otlp"
+	"github.com/weft-trace/weft/server/query"
+	"github.com/weft-trace/weft/server/store"
+	"github.com/weft-trace/weft/server/transfer"
+)
+
+var storeCommand = &command{
+	name:  "store",
+	usage: storeUsage,
+	short: "back up, restore, export, import and measure what a server keeps",
+	long:  storeText,
+	run:   runStore,
+}
+
+const storeUsage = "backup|restore|export|import|stats [flags] ..."
+
+const storeText = `Store works on what "weft serve" keeps: on that of a running server, or, with
+-dir, on the directory of one that does not run.
+
+	weft store backup FILE          write everything into a tar archive
+	weft store restore FILE DIR     make a store out of a backup, in a new directory
+	weft store export FILE          write spans as OTLP or Parquet
+	weft store import FILE ...      read files of "weft store export", or of a
+	                                collector's file exporter, into a store
+	weft store stats                print how much is kept and where
+
+FILE may be - for the standard output, or input. The name of an exported file
+says its format: .otlp (protobuf), .jsonl (OTLP as JSON, one request a line) or
+.parquet; the first two also with .gz or .zst.
+
+	-server URL    the server; WEFT_SERVER, or http://127.0.0.1:16686
+	-otlp URL      import: where the server takes OTLP over HTTP, http://127.0.0.1:4318
+	-dir DIR       the directory of a server that does not run
+	-q QUERY       export: only spans that match, see "weft help search"
+	-from, -to T   export: only spans that start then: RFC 3339, 2006-01-02, or
+	               a duration before now, such as -24h; everything when not given
+	-format F      export: otlp, otlp-json or parquet, if the name does not say so
+	-json          stats: print JSON
+
+A token is taken from WEFT_TOKEN: backup needs one with the scope admin, export
+and stats read, import write.
+`
+
+// storing is one run of weft store.
+type storing struct {
+	*asking
+	otlp, dir, q, from, to, format string
+	progress                       *progress
+}
+
+func runStore(inv *invocation) (int, error) {
+	if len(inv.args) == 0 {
+		return 2, errors.New("store: what to do? backup, restore, export, import or stats; run \"weft help store\"")
+	}
+	name := inv.args[0]
+	run := map[string]func(*storing, context.Context) error{
+		"backup": (*storing).backup, "restore": (*storing).restore, "export": (*storing).export, "import": (*storing).importFiles, "stats": (*storing).stats,
+	}[name]
+	if run == nil {
+		return 2, fmt.Errorf("store: %q: want backup, restore, export, import or stats; run \"weft help store\"", name)
+	}
+	sub := *inv
+	sub.args = inv.args[1:]
+	s := &storing{asking: newAsking(&sub, "store")}
+	s.flags.StringVar(&s.otlp, "otlp", "http://127.0.0.1:4318", "")
+	s.flags.StringVar(&s.dir, "dir", "", "")
+	s.flags.StringVar(&s.q, "q", "", "")
+	s.flags.StringVar(&s.from, "from", "", "")
+	s.flags.StringVar(&s.to, "to", "", "")
+	s.flags.StringVar(&s.format, "format", "", "")
+	if slices.ContainsFunc(sub.args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
+		_, err := fmt.Fprintf(inv.stdout, "usage: weft store %s\n\n%s", storeUsage, storeText)
+		return 0, err
+	}
+	if err := s.parse(); err != nil {
+		return 2, fmt.Errorf("store %s: %w", name, err)
+	}
+	want := map[string][2]int{"backup": {1, 1}, "restore": {2, 2}, "export": {1, 1}, "import": {1, 1 << 20}, "stats": {0, 0}}[name]
+	if n := len(s.args); n < want[0] || n > want[1] {
+		return 2, fmt.Errorf("store %s: %d arguments; run \"weft help store\"", name, n)
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	s.progress = newProgress(inv.stderr, inv.getenv("TERM"))
+	err := run(s, ctx)
+	s.progress.end()
+	if err != nil {
+		if ctx.Err() != nil {
+			return 1, fmt.Errorf("store %s: interrupted", name)
+		}
+		return 1, fmt.Errorf("store %s: %w", name, err)
+	}
+	return 0, nil
+}
+
+// open opens the store in -dir, which must be there.
+func (s *storing) open() (*store.Store, error) {
+	s.dir = s.path(s.dir)
+	if st, err := os.Stat(s.dir); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("-dir %s: no such directory; it is store.dir of the server", s.dir)
+	}
+	s.progress.set("opening " + s.dir)
+	st, err := store.Open(store.Options{Dir: s.dir, Retention: -1, Logger: slog.New(slog.NewTextHandler(s.inv.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%w; leave out -dir to ask the server that uses it", err)
+	}
+	return st, err
+}
+
+// within opens the store in -dir for the time of do.
+func (s *storing) within(do func(*store.Store) error) error {
+	st, err := s.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(st), st.Close())
+}
+
+// output calls write with a file that takes its name only when it is complete:
+// what is interrupted leaves no half of a backup that looks like a whole one.
+func (s *storing) output(name string, write func(io.Writer) error) error {
+	if name == "-" {
+		return write(&counted{w: s.inv.stdout, s: s})
+	}
+	name = s.path(name)
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return fmt.Errorf("%s is a directory; name a file", name)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails when it was renamed
+	c := &counted{w: f, s: s}
+	if err := errors.Join(write(c), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.inv.stderr, "weft: wrote %s, %s\n", name, humanBytes(c.n))
+	return nil
+}
+
+func (s *storing) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(s.inv.dir, name)
+}
+
+// counted counts what is written, for the progress.
+type counted struct {
+	w io.Writer
+	s *storing
+	n int64
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	c.s.progress.set("wrote " + humanBytes(c.n))
+	return n, err
+}
+
+func humanBytes(n int64) string {
+	switch {
+	case n < 1<<10:
+		return strconv.FormatInt(n, 10) + " B"
+	case n < 1<<20:
+		return strconv.FormatFloat(float64(n)/(1<<10), 'f', 1, 64) + " KiB"
+	case n < 1<<30:
+		return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MiB"
+	}
+	return strconv.FormatFloat(float64(n)/(1<<30), 'f', 2, 64) + " GiB"
+}
+
+// stream copies the answer of a path below /api/weft/v1.
+func (s *storing) stream(ctx context.Context, path string, params url.Values, w io.Writer) error {
+	body, err := s.client.open(ctx, path, params)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(w, body); err != nil {
+		return fmt.Errorf("the answer of %s ended early: %w; the server's log says why", s.client.server, err)
+	}
+	return nil
+}
+
+func (s *storing) backup(ctx context.Context) error {
+	return s.output(s.args[0], func(w io.Writer) error {
+		if s.dir == "" {
+			return s.stream(ctx, "/backup", nil, w)
+		}
+		return s.within(func(st *store.Store) error { return st.Backup(ctx, w) })
+	})
+}
+
+func (s *storing) restore(ctx context.Context) error {
+	in, err := s.input(s.args[0])
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	dir := s.path(s.args[1])
+	if err := store.Restore(ctx, in, dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.inv.stderr, "weft: restored into %s; start it with: weft serve --store.dir=%s\n", dir, dir)
+	return nil
+}
+
+// input opens a file, or the standard input.
+func (s *storing) input(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(s.inv.stdin), nil
+	}
+	return os.Open(s.path(name))
+}
+
+func (s *storing) export(ctx context.Context) error {
+	name := s.args[0]
+	format, err := transfer.FormatOf(name)
+	if s.format != "" {
+		format, err = transfer.ParseFormat(s.format)
+	}
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	from, err := pointInTime("-from", s.from, now, time.Unix(0, 0))
+	if err != nil {
+		return err
+	}
+	to, err := pointInTime("-to", s.to, now, now.AddDate(100, 0, 0)) // spans of clocks that are ahead, too
+	if err != nil {
+		return err
+	}
+	q, err := query.Parse(s.q)
+	if err != nil {
+		return err
+	}
+	var done transfer.Progress
+	err = s.output(name, func(w io.Writer) error {
+		packed, err := transfer.Compress(name, w)
+		if err != nil {
+			return err
+		}
+		if s.dir == "" {
+			err = s.stream(ctx, "/export", url.Values{
+				"format": {string(format)}, "q": {s.q}, "from": {strconv.FormatInt(from.UnixNano(), 10)}, "to": {strconv.FormatInt(to.UnixNano(), 10)},
+			}, packed)
+		} else {
+			err = s.within(func(st *store.Store) error {
+				done, err = transfer.Export(ctx, st, packed, format, transfer.Selection{From: from.UnixNano(), To: to.UnixNano(), Query: q, Progress: s.transferred})
+				return err
+			})
+		}
+		return errors.Join(err, packed.Close())
+	})
+	if err == nil && s.dir != "" {
+		fmt.Fprintf(s.inv.stderr, "weft: %d spans\n", done.Spans)
+	}
+	return err
+}
+
+func (s *storing) transferred(p transfer.Progress) {
+	s.progress.set(fmt.Sprintf("%d spans, %s", p.Spans, humanBytes(p.Bytes)))
+}
+
+// pointInTime reads RFC 3339, a date, or a duration before now.
+func pointInTime(flag, text string, now, def time.Time) (time.Time, error) {
+	if text == "" {
+		return def, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly, "2006-01-02T15:04:05", "2006-01-02T15:04"} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	if rest, ok := strings.CutPrefix(text, "-"); ok {
+		var d server.Duration
+		if err := d.Set(rest); err == nil && d > 0 {
+			return now.Add(-time.Duration(d)), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s %q: want a time such as 2006-01-02T15:04:05Z, 2006-01-02, or -24h", flag, text)
+}
+
+// importFiles reads files into a store.
+func (s *storing) importFiles(ctx context.Context) error {
+	if s.dir == "" {
+		u, err := url.Parse(s.otlp)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("-otlp %q is not a URL; write one such as http://127.0.0.1:4318", s.otlp)
+		}
+		return s.importInto(ctx, func(b *store.Batch) error { return s.send(ctx, b) })
+	}
+	// A directory that is not there is made: files can become a store without a server.
+	if err := os.MkdirAll(s.path(s.dir), 0o700); err != nil {
+		return err
+	}
+	return s.within(func(st *store.Store) error {
+		return s.importInto(ctx, func(b *store.Batch) error {
+			for {
+				err := st.Write(ctx, b)
+				if !errors.Is(err, store.ErrBusy) {
+					return err
+				} // Write has waited itself
+			}
+		})
+	})
+}
+
+func (s *storing) importInto(ctx context.Context, write func(*store.Batch) error) error {
+	for _, name := range s.args {
+		in, err := s.input(name)
+		if err != nil {
+			return err
+		}
+		p, err := transfer.Import(ctx, in, name, write, s.transferred)
+		in.Close()
+		if err != nil {
+			return fmt.Errorf("%w (%d spans and %d log records before that were imported)", err, p.Spans, p.Logs)
+		}
+		fmt.Fprintf(s.inv.stderr, "weft: imported %s: %d spans, %d log records\n", name, p.Spans, p.Logs)
+		if p.Rejected > 0 {
+			fmt.Fprintf(s.inv.stderr, "weft: %d were left out: %s\n", p.Rejected, p.Reason)
+		}
+	}
+	return nil
+}
+
+// send posts a batch to the server, and again when it is told to come back.
+func (s *storing) send(ctx context.Context, b *store.Batch) error {
+	path, body, contentType := "/v1/traces", b.Traces, "application/x-protobuf"
+	if len(b.Spans) == 0 {
+		path, body = "/v1/logs", otlp.AppendLogs(nil, b.Logs)
+	}
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.otlp, "/")+path, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", contentType)
+		if s.client.token != "" {
+			req.Header.Set("Authorization", "Bearer "+s.client.token)
+		}
+		resp, err := s.client.http.Do(req)
+		if err != nil {
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				return fmt.Errorf("no server takes OTLP at %s; start one: weft serve, or name it with -otlp", s.otlp)
+			}
+			return err
+		}
+		text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		resp.Body.Close()
+		switch {
+		case err != nil:
+			return err
+		case resp.StatusCode == http.StatusOK:
+			return nil
+		case resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable:
+			return fmt.Errorf("%s answered %s: %s", s.otlp, resp.Status, printable(text))
+		}
+		wait, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		s.progress.set("waiting: the server is busy")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(max(wait, 1)) * time.Second):
+		}
+	}
+}
+
+// printable returns the text in a google.rpc.Status, or what of an answer can be printed.
+func printable(b []byte) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0xfffd || r == 0x7f {
+			return -1
+		}
+		return r
+	}, string(b)))
+}
+
+func (s *storing) stats(ctx context.Context) error {
+	var body []byte
+	var err error
+	if s.dir == "" {
+		body, err = s.client.get(ctx, "/stats", nil)
+	} else {
+		err = s.within(func(st *store.Store) error {
+			body, err = json.Marshal(summary(st.Stats()))
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	s.progress.end()
+	if s.json {
+		_, err := fmt.Fprintf(s.inv.stdout, "%s\n", bytes.TrimSpace(body))
+		return err
+	}
+	var a storeStats
+	if err := json.Unmarshal(body, &a); err != nil {
+		return fmt.Errorf("read the answer of %s: %w; is it a server of another version?", s.client.server, err)
+	}
+	return s.writeStats(&a)
+}
+
+// storeStats is what is printed of GET /api/weft/v1/stats.
+type storeStats struct {
+	StoredSpans int64           `json:"storedSpans"`
+	StoredBytes int64           `json:"storedBytes"`
+	MemorySpans int             `json:"memorySpans"`
+	MemoryBytes int64           `json:"memoryBytes"`
+	Oldest      nanos           `json:"oldestUnixNano,omitempty"`
+	Newest      nanos           `json:"newestUnixNano,omitempty"`
+	DiskFull    bool            `json:"diskFull"`
+	ReadOnly    bool            `json:"readOnly"`
+	Failure     string          `json:"failure,omitempty"`
+	Damages     []string        `json:"damages"`
+	Partitions  []partitionStat `json:"partitions"`
+}
+
+type partitionStat struct {
+	Name   string `json:"name"`
+	Start  string `json:"start"`
+	End    string `json:"end"`
+	Spans  int64  `json:"spans"`
+	Bytes  int64  `json:"bytes"`
+	Sealed bool   `json:"sealed"`
+	Damage string `json:"damage,omitempty"`
+}
+
+// MarshalText writes nanoseconds as the API does.
+func (n nanos) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(n), 10), nil }
+
+// summary has the same of a store without a server.
+func summary(st store.Stats) *storeStats {
+	a := &storeStats{MemorySpans: st.HeadSpans, MemoryBytes: st.HeadBytes, StoredSpans: int64(st.HeadSpans), DiskFull: st.DiskFull, ReadOnly: st.ReadOnly, Damages: st.Damages}
+	if st.Failure != nil {
+		a.Failure = st.Failure.Error()
+	}
+	for _, p := range st.Partitions {
+		a.StoredSpans += p.Spans
+		a.StoredBytes += p.Bytes
+		if p.Spans > 0 {
+			if a.Oldest == 0 || nanos(p.MinStart) < a.Oldest {
+				a.Oldest = nanos(p.MinStart)
+			}
+			a.Newest = max(a.Newest, nanos(p.MaxStart))
+		}
+		e := partitionStat{Name: p.Name, Start: p.Start.UTC().Format(time.RFC3339), End: p.End.UTC().Format(time.RFC3339), Spans: p.Spans, Bytes: p.Bytes, Sealed: p.Sealed}
+		if p.Damage != nil {
+			e.Damage = p.Damage.Error()
+		}
+		a.Partitions = append(a.Partitions, e)
+	}
+	return a
+}
+
+func (s *storing) writeStats(a *storeStats) error {
+	w := s.inv.stdout
+	fmt.Fprintf(w, "%d spans, %s on disk", a.StoredSpans, humanBytes(a.StoredBytes))
+	if a.StoredSpans > int64(a.MemorySpans) {
+		fmt.Fprintf(w, " (%.1f bytes a span)", float64(a.StoredBytes)/float64(a.StoredSpans-int64(a.MemorySpans)))
+	}
+	fmt.Fprintf(w, "; %d of them in memory, %s\n", a.MemorySpans, humanBytes(a.MemoryBytes))
+	if a.Oldest != 0 {
+		fmt.Fprintf(w, "from %s to %s\n", a.Oldest.time().UTC().Format(time.RFC3339), a.Newest.time().UTC().Format(time.RFC3339))
+	}
+	switch {
+	case a.Failure != "":
+		fmt.Fprintf(w, "takes no writes: %s\n", a.Failure)
+	case a.ReadOnly:
+		fmt.Fprintf(w, "takes no writes: %v\n", store.ErrReadOnly)
+	case a.DiskFull:
+		fmt.Fprintf(w, "takes no writes: %v\n", store.ErrFull)
+	}
+	for _, d := range a.Damages {
+		fmt.Fprintf(w, "damage: %s\n", d)
+	}
+	if len(a.Partitions) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := make([][]cell, 0, len(a.Partitions))
+	for _, p := range a.Partitions {
+		state := "written"
+		switch {
+		case p.Damage != "":
+			state = "damaged: " + p.Damage
+		case p.Sealed:
+			state = "sealed"
+		}
+		rows = append(rows, []cell{{text: p.Start}, {text: p.End}, {text: strconv.FormatInt(p.Spans, 10)}, {text: humanBytes(p.Bytes)}, {text: state}, {text: p.Name}})
+	}
+	return s.writeTable([]column{{head: "ARRIVED FROM"}, {head: "TO"}, {head: "SPANS", right: true}, {head: "SIZE", right: true}, {head: "STATE"}, {head: "DIRECTORY", keep: true}}, rows)
+}
