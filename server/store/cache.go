@@ -10,6 +10,8 @@ import (
 // decoded. A search decodes the columns that it compares, and then some more of
 // the same blocks for the traces that it shows.
 type blockCache struct {
+	limit int // bytes, about
+
 	mu      sync.Mutex
 	entries map[blockID]*cached
 	clock   uint64
@@ -29,7 +31,7 @@ type cached struct {
 
 // maxCached is the number of blocks in the cache. A block of 1,024 spans with
 // all its columns takes about 250 KiB.
-const maxCached = 48
+const maxCached = 64
 
 func (c *blockCache) get(id blockID) *block.Block {
 	c.mu.Lock()
@@ -44,24 +46,26 @@ func (c *blockCache) get(id blockID) *block.Block {
 }
 
 func (c *blockCache) put(id blockID, b *block.Block) {
-	if b.Len() > 1<<14 {
-		return // of one huge trace
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.entries == nil {
 		c.entries = make(map[blockID]*cached, maxCached)
 	}
-	for len(c.entries) >= maxCached {
+	c.clock++
+	c.entries[id] = &cached{b, c.clock}
+	for {
+		size := 0
 		var oldest blockID
 		least := ^uint64(0)
 		for id, e := range c.entries { // few: looking at all is cheaper than keeping a list
+			size += e.block.Size() // which grows as columns are decoded
 			if e.used < least {
 				oldest, least = id, e.used
 			}
 		}
+		if size <= c.limit && len(c.entries) <= maxCached {
+			return
+		}
 		delete(c.entries, oldest)
 	}
-	c.clock++
-	c.entries[id] = &cached{b, c.clock}
 }

@@ -174,6 +174,7 @@ func (s *Store) recoverPartition(p *partition, now time.Time) error {
 		p.summary.add(g)
 		p.gen = max(p.gen, g.id)
 	}
+	s.remember(p)
 	current := !p.readOnly && p.covers(now.UnixNano())
 	if current {
 		if err := s.learnSeries(p.db); err != nil {
@@ -190,6 +191,41 @@ func (s *Store) recoverPartition(p *partition, now time.Time) error {
 		s.current = p
 	}
 	return nil
+}
+
+// remember puts the spans of the newest segments into seen, so that requests
+// that are sent again after a restart are known, although a cut took them out
+// of the journal before.
+func (s *Store) remember(p *partition) {
+	for _, g := range p.segments[max(0, len(p.segments)-2):] {
+		if g.rows > 2*s.o.HeadSpans {
+			continue
+		}
+		s.seen.swap()
+		// Damage is met, and reported, by whoever reads the spans themselves.
+		eachBlock(s.o.FS, s.o.FS.PathJoin(p.path, blocksName(g.id)), func(b *block.Block) error {
+			traces, err := b.TraceIDs()
+			if err != nil {
+				return err
+			}
+			ids, err := b.IDs()
+			if err != nil {
+				return err
+			}
+			starts, err := b.Starts()
+			if err != nil {
+				return err
+			}
+			kinds, err := b.Kinds()
+			if err != nil {
+				return err
+			}
+			for i := range traces {
+				s.seen.add(&span.Span{TraceID: traces[i], ID: ids[i], Start: starts[i], Kind: kinds[i]})
+			}
+			return nil
+		})
+	}
 }
 
 // replay makes heads of what is in a partition's journal.

@@ -273,6 +273,16 @@ func TestRetry(t *testing.T) {
 	if d := s.Stats().Duplicates; d != 200 {
 		t.Errorf("%d duplicates; want 200", d)
 	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, o)
+		write(t, s, b)
+		if d := s.Stats().Duplicates; d != 200 {
+			t.Errorf("after a restart: %d duplicates; want 200", d)
+		}
+	}
 	checkCounts(t, s)
 	checkOnce(t, s, b)
 }

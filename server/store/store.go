@@ -54,7 +54,7 @@ type Options struct {
 	Clock  func() time.Time // time.Now; partitions, retention and the age of heads follow it
 	Logger *slog.Logger     // slog.Default()
 
-	CacheBytes int64         // of the cache of index and block reads that all partitions share; 24 MiB
+	CacheBytes int64         // of the caches that all partitions share, half for index reads, half for blocks; 32 MiB
 	HeadSpans  int           // a head with that many spans is cut; 32,768
 	HeadBytes  int           // or of that size in memory; 16 MiB
 	HeadAge    time.Duration // or that old; 10 minutes
@@ -75,7 +75,7 @@ func (o Options) orDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.CacheBytes = cmp.Or(o.CacheBytes, 24<<20)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 32<<20)
 	o.HeadSpans = cmp.Or(o.HeadSpans, 32768)
 	o.HeadBytes = cmp.Or(o.HeadBytes, 16<<20)
 	o.HeadAge = cmp.Or(o.HeadAge, 10*time.Minute)
@@ -163,7 +163,8 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open the store in %s: %w", o.Dir, err)
 	}
 	s.agg, s.seen = aggregate.New(aggregate.Limits{}), newSeen()
-	s.cache = pebble.NewCache(o.CacheBytes)
+	s.cache = pebble.NewCache(o.CacheBytes / 2)
+	s.blocks.limit = int(o.CacheBytes / 2)
 	s.files = pebble.NewFileCache(1, 512)
 	if err := s.recover(); err != nil {
 		s.lock.Close()
