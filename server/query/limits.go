@@ -40,13 +40,6 @@ const (
 
 var noLimits = limits{min: math.MinInt64, max: math.MaxInt64}
 
-func limitsOf(e Expr) limits {
-	if e == nil {
-		return noLimits
-	}
-	return e.limits(false)
-}
-
 func (e And) limits(negated bool) limits {
 	if negated {
 		return union(e.List, true)

@@ -288,7 +288,7 @@ func referenceText(c *Cond, text string) bool {
 	case Prefix:
 		return len(text) >= len(c.Values[0].Text()) && text[:len(c.Values[0].Text())] == c.Values[0].Text()
 	case Contains:
-		return strings.Index(text, c.Values[0].Text()) >= 0
+		return strings.Contains(text, c.Values[0].Text())
 	}
 	m := regexp.MustCompile("(?s)^(?:" + c.Values[0].Text() + ")$").MatchString(text)
 	return m == (c.Op == Regexp)

@@ -438,7 +438,7 @@ func (s *script) eval(list []string, text string) (out []string) {
 			return fail(err)
 		}
 		for i := len(res.Bounds) - 2; i >= 0; i-- {
-			line := fmt.Sprintf("%s", time.Duration(res.Bounds[i]))
+			line := time.Duration(res.Bounds[i]).String()
 			for _, column := range res.Cells {
 				line += fmt.Sprintf(" %d/%d", column[i].Count, column[i].Errors)
 			}
