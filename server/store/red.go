@@ -414,3 +414,11 @@ func sorted(s []string) []string {
 	slices.Sort(s)
 	return slices.Compact(s)
 }
+
+// Others returns how many spans were counted under aggregate.Other since Open,
+// because a partition has too many services or operations.
+func (s *Store) Others() uint64 {
+	s.in.Lock()
+	defer s.in.Unlock()
+	return s.agg.Others()
+}

@@ -411,6 +411,24 @@ func TestSeriesTooMany(t *testing.T) {
 	}
 }
 
+// Operations without end count under one name, and the store says how many spans that were.
+func TestOthers(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	ctx := context.Background()
+	var spans []span.Span
+	for i := range 2100 {
+		spans = append(spans, span.Span{
+			TraceID: span.TraceID{1, byte(i), byte(i >> 8)}, ID: span.ID{1}, Name: fmt.Sprint("GET /", i), Kind: span.KindServer,
+			Start: genBase, Resource: &span.Resource{Service: "a"}, Scope: &span.Scope{},
+		})
+	}
+	write(t, s, spans)
+	lines, err := s.Series(ctx, aggregate.Selection{Operations: []string{aggregate.Other}})
+	if err != nil || len(lines) != 1 || lines[0].Total.Count() != 100 || s.Others() != 100 {
+		t.Errorf("%d lines, %v, %d others; want 100 calls", len(lines), err, s.Others())
+	}
+}
+
 // A value that cannot be read takes nothing else with it, and is reported.
 func TestSeriesDamage(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
