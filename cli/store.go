@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/weft-trace/weft/server"
 	"github.com/weft-trace/weft/server/otlp"
 	"github.com/weft-trace/weft/server/query"
@@ -67,6 +69,9 @@ type storing struct {
 	*asking
 	otlp, dir, q, from, to, format string
 	progress                       *progress
+
+	refused int64 // spans and logs that the server rejected while the rest was imported
+	why     string
 }
 
 func runStore(inv *invocation) (int, error) {
@@ -280,10 +285,14 @@ func (s *storing) export(ctx context.Context) error {
 		}
 		return errors.Join(err, packed.Close())
 	})
-	if err == nil && s.dir != "" {
-		fmt.Fprintf(s.inv.stderr, "weft: %d spans\n", done.Spans)
+	if err != nil || s.dir == "" {
+		return err
 	}
-	return err
+	fmt.Fprintf(s.inv.stderr, "weft: %d spans\n", done.Spans)
+	if done.Damaged > 0 {
+		return fmt.Errorf("%d parts of the store are damaged, and what they held is missing in the file; the messages above name them", done.Damaged)
+	}
+	return nil
 }
 
 func (s *storing) transferred(p transfer.Progress) {
@@ -347,7 +356,11 @@ func (s *storing) importInto(ctx context.Context, write func(*store.Batch) error
 		}
 		fmt.Fprintf(s.inv.stderr, "weft: imported %s: %d spans, %d log records\n", name, p.Spans, p.Logs)
 		if p.Rejected > 0 {
-			fmt.Fprintf(s.inv.stderr, "weft: %d were left out: %s\n", p.Rejected, p.Reason)
+			fmt.Fprintf(s.inv.stderr, "weft: %d more were left out: %s\n", p.Rejected, p.Reason)
+		}
+		if s.refused > 0 {
+			fmt.Fprintf(s.inv.stderr, "weft: %d of them were rejected by the server: %s\n", s.refused, s.why)
+			s.refused = 0
 		}
 	}
 	return nil
@@ -381,6 +394,11 @@ func (s *storing) send(ctx context.Context, b *store.Batch) error {
 		case err != nil:
 			return err
 		case resp.StatusCode == http.StatusOK:
+			n, why := partialSuccess(text)
+			if n > 0 && s.refused == 0 {
+				s.why = why
+			}
+			s.refused += n
 			return nil
 		case resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable:
 			return fmt.Errorf("%s answered %s: %s", s.otlp, resp.Status, printable(text))
@@ -393,6 +411,31 @@ func (s *storing) send(ctx context.Context, b *store.Batch) error {
 		case <-time.After(time.Duration(max(wait, 1)) * time.Second):
 		}
 	}
+}
+
+// partialSuccess reads an ExportTraceServiceResponse: how many items were
+// rejected, and why. What is broken counts as nothing.
+func partialSuccess(b []byte) (rejected int64, why string) {
+	field := func(b []byte, want protowire.Number) (v []byte, n uint64) {
+		for len(b) > 0 {
+			num, typ, k := protowire.ConsumeTag(b)
+			m := protowire.ConsumeFieldValue(num, typ, b[max(k, 0):])
+			if k < 0 || m < 0 {
+				return nil, 0
+			}
+			if num == want && typ == protowire.BytesType {
+				v, _ = protowire.ConsumeBytes(b[k:])
+			} else if num == want && typ == protowire.VarintType {
+				n, _ = protowire.ConsumeVarint(b[k:])
+			}
+			b = b[k+m:]
+		}
+		return v, n
+	}
+	p, _ := field(b, 1)
+	_, n := field(p, 1)
+	text, _ := field(p, 2)
+	return int64(n), string(text)
 }
 
 // printable returns the text in a google.rpc.Status, or what of an answer can be printed.

@@ -159,6 +159,12 @@ func TestGRPCPartialSuccess(t *testing.T) {
 	if n := len(s.taken()); n != 2 {
 		t.Errorf("%d spans written; want the other 2", n)
 	}
+	if s.raw != 0 {
+		t.Error("the request was passed on as it came, with the span that was rejected")
+	}
+	if _, _, err := export(t.Context(), dial(t, url), exportTraces, traces("shop", 5, 1)); err != nil || s.raw != 1 {
+		t.Errorf("%v, %d requests passed on as they came; want 1, to be stored without encoding it again", err, s.raw)
+	}
 	if n := r.Counters.count(partial); n != 1 {
 		t.Errorf("%d requests counted as partial; want 1", n)
 	}

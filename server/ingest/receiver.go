@@ -214,7 +214,9 @@ func (r *Receiver) take(x *exchange, s Signal, f format) (res result, fault *fau
 	case Traces:
 		if f == protobuf {
 			b.Spans, res.rejected, res.reason, err = d.Traces(x.data)
-			b.Traces = x.data
+			if res.rejected == 0 {
+				b.Traces = x.data
+			} // else the store writes what was accepted: its journal must not bring back the rest
 		} else {
 			b.Spans, res.rejected, res.reason, err = d.TracesJSON(x.data)
 		}

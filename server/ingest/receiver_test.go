@@ -30,6 +30,7 @@ type sink struct {
 	spans  []string // service/name/trace id
 	logs   []string // trace ids
 	points []string // names
+	raw    int      // batches with the request as it came
 	fail   error
 	block  chan struct{} // not nil: Write waits for it, or for its context
 }
@@ -50,6 +51,9 @@ func (s *sink) write(ctx context.Context, b *store.Batch) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if b.Traces != nil {
+		s.raw++
+	}
 	for i := range b.Spans {
 		sp := &b.Spans[i]
 		s.spans = append(s.spans, strings.Clone(sp.Service()+"/"+sp.Name+"/"+sp.TraceID.String()))
