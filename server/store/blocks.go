@@ -31,11 +31,10 @@ func blocksName(seg uint32) string { return fmt.Sprintf("%08x.blocks", seg) }
 
 // blocksWriter writes a segment's file.
 type blocksWriter struct {
-	fs   vfs.FS
-	dir  string
-	f    vfs.File
-	size int64
-	buf  []byte
+	fs  vfs.FS
+	dir string
+	f   vfs.File
+	buf []byte
 }
 
 func createBlocks(fs vfs.FS, dir string, seg uint32) (*blocksWriter, error) {

@@ -60,10 +60,6 @@ func tracePrefix(dst []byte, id span.TraceID) []byte {
 	return append(append(dst, keyTrace), id[8:]...)
 }
 
-func traceKey(dst []byte, id span.TraceID, seg uint32) []byte {
-	return binary.BigEndian.AppendUint32(tracePrefix(dst, id), seg)
-}
-
 func postingsKey(dst []byte, service, operation byte, seg uint32) []byte {
 	dst = append(dst, keyPostings, service, operation)
 	return binary.BigEndian.AppendUint32(dst, seg)

@@ -2,12 +2,9 @@ package store
 
 import (
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -16,7 +13,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // A partition holds what arrived in one span of time, by the server's clock,
@@ -67,7 +63,6 @@ const (
 	dirTime     = "20060102T150405Z"
 	doomed      = ".removed"
 	partPrefix  = "p"
-	readmeFile  = "README"
 	maxDictKeys = 20_000 // operations in one partition's dictionary
 )
 
@@ -101,127 +96,6 @@ func (p *partition) overlaps(from, to int64) bool {
 		return p.summary.MinStart < to && p.summary.MaxStart >= from
 	}
 	return true
-}
-
-// pebbleLogger passes Pebble's messages on.
-type pebbleLogger struct {
-	s *Store
-	p *partition
-	g *guard
-}
-
-func (l *pebbleLogger) Infof(string, ...any) {}
-func (l *pebbleLogger) Errorf(format string, args ...any) {
-	l.s.log.Warn("storage engine", "partition", l.p.name, "message", fmt.Sprintf(format, args...))
-}
-
-// Fatalf must not return: Pebble goes on as if nothing had happened if it
-// does. A goroutine stays here for good, its locks held; reads do not need
-// them, and Open, Write and Close know that the partition has failed.
-func (l *pebbleLogger) Fatalf(format string, args ...any) { l.g.die(fmt.Errorf(format, args...)) }
-
-// pebbleOptions are those of every partition.
-func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
-	o := &pebble.Options{
-		FS:        g,
-		Cache:     s.cache,
-		FileCache: s.files,
-		Logger:    l,
-		Merger:    s.merger(),
-		EventListener: &pebble.EventListener{
-			// The default ends the process. A read returns the error besides, and a compaction
-			// leaves alone for a while what it could not read.
-			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				s.damaged(&DamageError{info.Path, info.Details})
-			},
-		},
-		FormatMajorVersion:          pebble.FormatTableFormatV6,
-		MemTableSize:                memTableSize,
-		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       4,
-		LBaseMaxBytes:               64 << 20,
-		MaxConcurrentDownloads:      func() int { return 1 },
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
-	}
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
-	for i := range o.Levels {
-		o.Levels[i].BlockSize = 16 << 10
-	}
-	o.TargetFileSizes[0] = 8 << 20
-	return o
-}
-
-// memTableSize holds the journal of a head and what its cut writes, so that a
-// journal mostly dies in memory and is never written to a table.
-const memTableSize = 8 << 20
-
-// openDB opens the partition's database, or creates it. Called with p.mu held.
-func (s *Store) openDB(p *partition, readOnly, create bool) error {
-	stuck := make(chan error, 1)
-	g := &guard{FS: s.o.FS, waits: s.waits}
-	g.failed = func(err error, opening bool) {
-		if opening {
-			stuck <- err
-		} else {
-			s.fail(fmt.Errorf("partition %s: %w", p.path, err))
-		}
-	}
-	o := s.pebbleOptions(g, &pebbleLogger{s, p, g})
-	o.ReadOnly = readOnly
-	o.ErrorIfExists, o.ErrorIfNotExists = create, !create // what is damaged is not to be taken for new
-	type result struct {
-		db  *pebble.DB
-		err error
-	}
-	opened := make(chan result, 1)
-	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				opened <- result{nil, fmt.Errorf("%v", r)}
-			}
-		}()
-		db, err := pebble.Open(p.path, o)
-		if err == nil {
-			if err = checkVersion(db, create); err != nil {
-				err = errors.Join(err, db.Close())
-			}
-		}
-		opened <- result{db, err}
-	}()
-	select {
-	case r := <-opened:
-		if r.err != nil {
-			return r.err
-		}
-		if !g.state.CompareAndSwap(guardOpening, guardOpen) {
-			return <-stuck
-		}
-		p.db, p.guard, p.readOnly = r.db, g, readOnly
-		return nil
-	case err := <-stuck:
-		return err // what hangs, hangs for good, and changes nothing any more
-	}
-}
-
-// checkVersion reads the version of the format that a partition has, or writes
-// it into a new one.
-func checkVersion(db *pebble.DB, create bool) error {
-	if create {
-		return db.Set([]byte{keyFormat}, binary.AppendUvarint(nil, formatVersion), pebble.Sync)
-	}
-	v, closer, err := db.Get([]byte{keyFormat})
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil // a crash came between its making and the first write, or its manifest is damaged
-	}
-	if err != nil {
-		return err
-	}
-	version, n := binary.Uvarint(v)
-	closer.Close()
-	if n <= 0 || version != formatVersion {
-		return fmt.Errorf("format version %d; this weft reads version %d: use the weft that wrote it, or a newer one", version, formatVersion)
-	}
-	return nil
 }
 
 // acquire returns the partition's database, opening it if it is not open. The
@@ -379,80 +253,4 @@ func (s *Store) seal(p *partition) error {
 	s.mu.Unlock()
 	s.closeDB(p)
 	return nil
-}
-
-// makeDir makes a directory, and those above it, so that they outlive a loss of power.
-func makeDir(f vfs.FS, dir string) error {
-	var made []string
-	for d := dir; ; d = f.PathDir(d) {
-		if _, err := f.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == f.PathDir(d) {
-			break
-		}
-		made = append(made, d)
-	}
-	if made == nil {
-		return nil
-	}
-	if err := f.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	for _, d := range made {
-		if err := syncDir(f, f.PathDir(d)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
-}
-
-// writeFile writes a file so that it is there whole or not at all.
-func writeFile(fs vfs.FS, dir, name string, data []byte) error {
-	tmp := fs.PathJoin(dir, name+".tmp")
-	f, err := fs.Create(tmp, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fs.Rename(tmp, fs.PathJoin(dir, name)); err != nil {
-		return err
-	}
-	return syncDir(fs, dir)
-}
-
-func readFile(fs vfs.FS, path string) ([]byte, error) {
-	f, err := fs.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, 1<<20))
-}
-
-// dirSize returns the bytes of the files in a directory.
-func dirSize(fs vfs.FS, dir string) (n int64) {
-	names, err := fs.List(dir)
-	if err != nil {
-		return 0
-	}
-	for _, name := range names {
-		if fi, err := fs.Stat(fs.PathJoin(dir, name)); err == nil && !fi.IsDir() {
-			n += fi.Size()
-		}
-	}
-	return n
 }

@@ -11,10 +11,10 @@
 //
 // When the head is full, or old, a new one takes its place, and the old one is
 // cut in the background: its spans, sorted by trace, become blocks of whole
-// traces; the blocks, their index, the aggregates, and the deletion of the
-// head's journal are one atomic batch. So after a crash every acknowledged span
-// is either in a block or in the journal, never in both, and what is in the
-// journal goes through a head again.
+// traces, a segment, in a file of their own; then their index, the aggregates,
+// and the deletion of the head's journal are one atomic batch. So after a crash
+// every acknowledged span is either in a segment or in the journal, never in
+// both, and what is in the journal goes through a head again.
 //
 // # Where things are
 //
@@ -206,8 +206,7 @@ func (s *Store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return ErrClosed
 	}
-	s.life.Lock() // waits for every Write
-	s.life.Unlock()
+	s.awaitWrites()
 	var err error
 	if !s.readOnly {
 		if !s.failing() && !s.waits.full() {
@@ -229,6 +228,13 @@ func (s *Store) Close() error {
 	s.files.Unref()
 	s.cache.Unref()
 	return errors.Join(err, s.lock.Close())
+}
+
+// awaitWrites returns when no Write is under way. Those that come later see that
+// the store is closed.
+func (s *Store) awaitWrites() {
+	s.life.Lock()
+	defer s.life.Unlock()
 }
 
 // settle waits for the committer and the cutter to end. It is false if they do not.
