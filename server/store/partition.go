@@ -39,6 +39,7 @@ type partition struct {
 
 	// Guarded by Store.mu.
 	sealed   bool
+	rolled   bool          // it is full: another one is to take its place before its time is over
 	segments []segmentInfo // ascending ids; append-only. Those of a sealed partition are loaded with it
 	summary  summary
 	gen      uint32             // the highest generation so far

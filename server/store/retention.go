@@ -8,21 +8,21 @@ import (
 // clockWatch notices when the clock jumps. Retention by age trusts the clock,
 // and a clock that is wrong for a minute must not cost a week of data: after a
 // jump forward, retention by age waits until the clock has gone on for a while.
+//
+// A machine that was asleep or off jumps, too. So a jump counts only from half
+// of the retention on: a shorter one, if it is wrong, costs less than that.
 type clockWatch struct {
 	mu      sync.Mutex
 	last    time.Time
 	settled time.Time // retention by age waits until then
 }
 
-const (
-	clockJump   = time.Hour // between two looks, which are at most a few seconds apart
-	clockSettle = time.Hour
-)
+const clockSettle = time.Hour
 
 // trusted reports whether retention by age may act. newest is the end of the
-// newest partition before the current one, which is where the clock was when
-// the store was open last.
-func (c *clockWatch) trusted(now, newest time.Time) (ok, jumped bool) {
+// newest partition before the current one, which is about where the clock was
+// when the store was open last.
+func (c *clockWatch) trusted(now, newest time.Time, maxAge time.Duration) (ok, jumped bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.last
@@ -30,7 +30,7 @@ func (c *clockWatch) trusted(now, newest time.Time) (ok, jumped bool) {
 		last = newest
 	}
 	c.last = now
-	if !last.IsZero() && now.Sub(last) > clockJump {
+	if !last.IsZero() && now.Sub(last) > max(maxAge/2, clockSettle) {
 		c.settled = now.Add(clockSettle)
 		jumped = true
 	}
@@ -46,7 +46,9 @@ func (s *Store) sealEnded() {
 	var ended []*partition
 	now := s.now()
 	for _, p := range s.parts {
-		p.mu.Lock()
+		if !p.mu.TryLock() { // somebody opens it, which may take long: the next round
+			continue
+		}
 		ok := !p.sealed && p.damage == nil && !p.removed && p.db != nil
 		p.mu.Unlock()
 		if !ok || p.pending > 0 {
@@ -68,6 +70,14 @@ func (s *Store) sealEnded() {
 	}
 }
 
+// With retention by size, the current partition gives way to another one when
+// it has that share of the size, at least that many bytes: what is written is
+// never removed, so partitions must be small against the whole.
+const (
+	rollShare = 8
+	rollLeast = 8 << 20
+)
+
 // retain applies the retention of the options.
 func (s *Store) retain() { s.remove(s.o.Retention, s.o.MaxBytes) }
 
@@ -82,9 +92,9 @@ func (s *Store) remove(maxAge time.Duration, maxBytes int64) {
 			newest = p.end
 		}
 	}
-	trusted, jumped := s.clock.trusted(now, newest)
-	if jumped {
-		s.log.Warn("the clock went forward by more than an hour: retention by age waits for an hour", "now", now)
+	trusted, jumped := s.clock.trusted(now, newest, maxAge)
+	if jumped && maxAge > 0 {
+		s.log.Warn("the clock went far forward: in case that it is wrong, retention by age waits for an hour", "now", now)
 	}
 	var total int64
 	sizes := make([]int64, len(s.parts))
@@ -92,14 +102,19 @@ func (s *Store) remove(maxAge time.Duration, maxBytes int64) {
 		for i, p := range s.parts {
 			sizes[i] = s.partitionSize(p)
 			total += sizes[i]
+			if p == s.current && sizes[i] > max(maxBytes/rollShare, rollLeast) {
+				p.rolled = true
+			}
 		}
 	}
 	var gone []*partition
 	keep := s.parts[:0:0]
 	for i, p := range s.parts {
-		p.mu.Lock()
-		removable := p != s.current && p.pending == 0 && (p.sealed || p.damage != nil)
-		p.mu.Unlock()
+		removable := p != s.current && p.pending == 0 && p.mu.TryLock() // else somebody opens it: the next round
+		if removable {
+			removable = p.sealed || p.damage != nil
+			p.mu.Unlock()
+		}
 		age := trusted && maxAge > 0 && now.Sub(p.ended(now, s.o.Partition)) > maxAge
 		size := maxBytes > 0 && total > maxBytes
 		if !removable || !age && !size {

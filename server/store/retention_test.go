@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -89,6 +90,43 @@ func TestRetentionSize(t *testing.T) {
 	checkTraces(t, s, second)
 	s.retain()
 	checkTraces(t, s, second)
+}
+
+// TestRetentionSizeRolls lets one day bring more than the store may hold: its
+// partition gives way to others, and the oldest of them go.
+func TestRetentionSizeRolls(t *testing.T) {
+	clock := newTestClock()
+	const size = 64 << 20
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir, Clock: clock.now, MaxBytes: size, Retention: -1, HeadSpans: 2000, Logger: quiet})
+	g := newGen(1, 1000)
+	pad := strings.Repeat("x", 1000)
+	var last []span.Span
+	for i := 0; s.Stats().Removed < 2; i++ {
+		if i > 3000 {
+			t.Fatal("nothing was removed")
+		}
+		last = g.batch(10)
+		for k := range last {
+			b := make([]byte, 0, 1000)
+			for range 125 {
+				b = append(b, fmt.Sprintf("%08x", g.r.Uint32())...)
+			}
+			last[k].Attrs = append(last[k].Attrs, span.Attr{Key: "noise", Value: span.StringValue(string(b) + pad)})
+		}
+		write(t, s, last)
+	}
+	checkTraces(t, s, last)
+	if n := partitionCount(s); n < 3 {
+		t.Errorf("%d partitions are left", n)
+	}
+	total := int64(0)
+	for _, p := range s.Stats().Partitions {
+		total += p.Bytes
+	}
+	if total > size+size/2 {
+		t.Errorf("%d bytes; want about %d", total, size)
+	}
 }
 
 // TestRetentionReaders removes a partition while a query reads it.

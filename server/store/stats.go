@@ -122,14 +122,18 @@ func (s *Store) Stats() Stats {
 		}
 	}
 	s.in.Unlock()
-	for _, p := range s.parts {
-		p.mu.Lock()
+	parts := slices.Clone(s.parts)
+	for _, p := range parts {
 		st.Partitions = append(st.Partitions, PartitionStats{
 			Name: p.name, Start: p.start, End: p.end, Spans: p.summary.Spans, Segments: len(p.segments),
-			MinStart: p.summary.MinStart, MaxStart: p.summary.MaxStart, Bytes: s.partitionSize(p), Sealed: p.sealed, Open: p.db != nil, Damage: p.damage,
+			MinStart: p.summary.MinStart, MaxStart: p.summary.MaxStart, Bytes: s.partitionSize(p), Sealed: p.sealed,
 		})
-		p.mu.Unlock()
 	}
 	s.mu.RUnlock()
+	for i, p := range parts {
+		p.mu.Lock() // not with s.mu held: opening a partition takes long
+		st.Partitions[i].Open, st.Partitions[i].Damage = p.db != nil, p.damage
+		p.mu.Unlock()
+	}
 	return st
 }

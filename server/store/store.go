@@ -47,7 +47,7 @@ import (
 type Options struct {
 	Dir       string        // the store's directory; made if it is not there
 	Retention time.Duration // how long a partition is kept after its end; 7 days; negative: for ever
-	MaxBytes  int64         // of the directory: the oldest partitions go when it is exceeded; 0: no bound
+	MaxBytes  int64         // of the directory: the oldest partitions go when it is exceeded; not less than about 100 MiB makes sense; 0: no bound
 	Partition time.Duration // the span of time of a partition; 24 hours
 	NoSync    bool          // acknowledge before the disk has it: a crash of the machine loses what it had not yet written
 
@@ -59,7 +59,7 @@ type Options struct {
 	HeadBytes  int           // or of that size in memory; 16 MiB
 	HeadAge    time.Duration // or that old; 10 minutes
 	BlockRows  int           // spans of a block, about; 1,024
-	MaxOpen    int           // sealed partitions that are open at a time; 8
+	MaxOpen    int           // sealed partitions that are open at a time, about a megabyte each; 32
 	InFlight   int64         // bytes of requests that wait for the disk, beyond which Write returns ErrBusy; 64 MiB
 	Reserve    int64         // free bytes of the disk below which Write returns ErrFull; 5 % of the disk, at most 128 MiB; negative: none
 
@@ -80,7 +80,7 @@ func (o Options) orDefaults() Options {
 	o.HeadBytes = cmp.Or(o.HeadBytes, 16<<20)
 	o.HeadAge = cmp.Or(o.HeadAge, 10*time.Minute)
 	o.BlockRows = cmp.Or(o.BlockRows, 1024)
-	o.MaxOpen = cmp.Or(o.MaxOpen, 8)
+	o.MaxOpen = cmp.Or(o.MaxOpen, 32)
 	o.InFlight = cmp.Or(o.InFlight, 64<<20)
 	if o.FS == nil {
 		o.FS = vfs.Default

@@ -250,9 +250,10 @@ func (s *Store) newHead(now int64) (*head, error) {
 	return h, nil
 }
 
-// covers reports whether the time is in the partition's span of time.
+// covers reports whether what arrives at that time goes into the partition.
+// Called with Store.mu held.
 func (p *partition) covers(now int64) bool {
-	return now >= p.start.UnixNano() && now < p.end.UnixNano()
+	return !p.rolled && now >= p.start.UnixNano() && now < p.end.UnixNano()
 }
 
 // writable returns nil if a write may be tried.
