@@ -114,7 +114,7 @@ func newNames() names {
 // added is not counted again: a client that got no answer sends its spans twice.
 func (a *Aggregator) Add(s *span.Span, now int64) {
 	own := a.graph.key(&s.TraceID, &s.ID)
-	if a.graph.has(own, s.Kind) {
+	if a.graph.has(own, s) {
 		return
 	}
 	svc := a.service(clean(s.Service()))

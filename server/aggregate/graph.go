@@ -53,6 +53,7 @@ type serverSpan struct {
 // recentSpan is a span that is neither a client's nor a producer's.
 type recentSpan struct {
 	key     uint64 // 0: none
+	start   int64
 	service uint32
 	server  bool
 	failed  bool
@@ -61,7 +62,7 @@ type recentSpan struct {
 
 const (
 	recentWays = 4
-	recentSets = 1 << 14 // 65,536 spans in 1 MiB
+	recentSets = 1 << 14 // 65,536 spans in 1.5 MiB
 )
 
 type edgeID struct {
@@ -89,7 +90,7 @@ func (a *Aggregator) match(own uint64, svc *service, s *span.Span, now int64, fa
 	if calls(s.Kind) {
 		a.matchCall(own, svc, s, now, failed)
 	} else {
-		g.remember(own, recentSpan{own, svc.id, s.Kind == span.KindServer, failed, false})
+		g.remember(own, recentSpan{own, s.Start, svc.id, s.Kind == span.KindServer, failed, false})
 		// Children that arrived before this span.
 		for seq, ok := g.begun.get(own); ok; seq, ok = g.begun.after(seq) {
 			a.meetParent(g.begun.at(seq), svc.id)
@@ -298,14 +299,23 @@ func (g *graph) remember(key uint64, r recentSpan) {
 func calls(k span.Kind) bool { return k == span.KindClient || k == span.KindProducer }
 
 // has reports whether a span is known. The two ends of a call that share an id
-// are two spans.
-func (g *graph) has(key uint64, k span.Kind) bool {
-	if calls(k) {
-		_, ok := g.calls.get(key)
-		return ok
+// are two spans, and so are those that share one by mistake and start at
+// different times: the store keeps both.
+func (g *graph) has(key uint64, s *span.Span) bool {
+	if calls(s.Kind) {
+		for seq, ok := g.calls.get(key); ok; seq, ok = g.calls.after(seq) {
+			if g.calls.at(seq).start == s.Start {
+				return true
+			}
+		}
+		return false
 	}
-	r := g.find(key)
-	return r != nil && r.server == (k == span.KindServer)
+	for _, r := range g.set(key) {
+		if r.key == key && r.start == s.Start && r.server == (s.Kind == span.KindServer) {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *graph) set(key uint64) []recentSpan {

@@ -239,6 +239,20 @@ func TestSentTwice(t *testing.T) {
 			t.Errorf("%q: %d calls; want 1", series, n)
 		}
 	}
+	// Spans with one id that start at different times are kept, so they count.
+	for _, kind := range []span.Kind{span.KindInternal, span.KindClient} {
+		b := New(Limits{})
+		for _, later := range []int64{0, 1, 0, 1} {
+			s := mk("a", kind, 1, 0, 30)
+			s.Start += later
+			b.Add(&s, t0)
+		}
+		b.Cells().Each(Operations, 0, 1<<62, func(_ string, _ int64, c *Cell) {
+			if c.Count() != 2 {
+				t.Errorf("%v: %d calls of two spans", kind, c.Count())
+			}
+		})
+	}
 }
 
 // Random call trees, their spans shuffled and cut at random: the edges are
