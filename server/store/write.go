@@ -33,6 +33,13 @@ type buffers struct{ raw, packed []byte }
 
 var bufferPool = sync.Pool{New: func() any { return new(buffers) }}
 
+// free gives the buffers back, unless a huge request made them huge.
+func (b *buffers) free() {
+	if cap(b.raw)+cap(b.packed) <= 4<<20 {
+		bufferPool.Put(b)
+	}
+}
+
 // Write stores a batch. When it returns nil, the batch is on the disk (unless
 // Options.NoSync) and every query finds it.
 //
@@ -49,7 +56,7 @@ func (s *Store) Write(ctx context.Context, b *Batch) error {
 		return err
 	}
 	buf := bufferPool.Get().(*buffers)
-	defer bufferPool.Put(buf)
+	defer buf.free()
 	var record []byte
 	if len(b.Spans) > 0 {
 		raw := b.Traces
