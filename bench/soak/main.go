@@ -1,3 +1,5 @@
+//go:build linux
+
 // Soak writes tens of millions of spans into weft's store, in process, and reports what they cost as the store grows. See README.md.
 package main
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Store sends the same spans of known answers to weft serve and to other backends that take OTLP, one after another, and
 // measures what each needs for them and how it answers. See README.md.
 package main

@@ -142,7 +142,7 @@ func appendMessageOf(b []byte, s *Span, w Workload) []byte {
 	}
 	e := encoded
 	b = append(b, e.name[s.Service][s.Operation]...)
-	b = append(b, 6<<3|0, byte(s.Kind))
+	b = append(b, 6<<3, byte(s.Kind))
 	b = appendFixed(b, 7, s.Start)
 	b = appendFixed(b, 8, s.Start+s.Duration)
 	b = append(b, e.operation[s.Service][s.Operation]...)
@@ -153,7 +153,7 @@ func appendMessageOf(b []byte, s *Span, w Workload) []byte {
 	b = append(b, e.thread[s.Thread]...)
 	b = append(b, e.system[s.System]...)
 	if st := s.Status(); st != 0 {
-		b = append(b, 15<<3|2, 2, 3<<3|0, byte(st))
+		b = append(b, 15<<3|2, 2, 3<<3, byte(st))
 	}
 	n := len(b) - start
 	b[start-2], b[start-1] = byte(n)|0x80, byte(n>>7)

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package serve runs `weft serve` as a process and treats it badly: it is killed, its disk fills up, its files are damaged, its
 // clients are hostile. What it acknowledged is there afterwards, once, and what else it did goes on.
 //

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package endure writes a long workload into a store in process, decoding included, and takes samples on the way: what a span cost, what it
 // takes on disk, memory, and the latency of questions whose answers are known. The store's clock can be the workload's own, so that a
 // day passes in minutes.
