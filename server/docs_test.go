@@ -1,0 +1,76 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What deploy/ has for weft serve is accepted by it.
+func TestDeployed(t *testing.T) {
+	files := map[string]string{}
+	for _, f := range []string{"systemd", "docker"} {
+		files[f] = read(t, "../deploy", f, "serve.yaml")
+	}
+	_, manifest, _ := strings.Cut(read(t, "../deploy/kubernetes/weft.yaml"), "  serve.yaml: |\n")
+	manifest, _, found := strings.Cut(manifest, "\n---\n")
+	if !found {
+		t.Fatal("deploy/kubernetes/weft.yaml: the ConfigMap is not the first document")
+	}
+	files["kubernetes"] = strings.ReplaceAll("\n"+manifest, "\n    ", "\n")
+	// What is commented out is meant to be used, too.
+	_, comment, found := strings.Cut(files["systemd"], "\n#\n")
+	if !found {
+		t.Fatal("deploy/systemd/serve.yaml: nothing is commented out")
+	}
+	files["systemd, the commented"] = regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(comment, "")
+	token := write(t, "token", strings.Repeat("0123456789abcdef", 4))
+	for name, text := range files {
+		t.Run(name, func(t *testing.T) {
+			text = regexp.MustCompile(`(?m)^ *#.*\n`).ReplaceAllString(text, "")
+			text = regexp.MustCompile(`token_file: [^,\s}]+`).ReplaceAllString(text, "token_file: "+token)
+			l, err := Load([]string{"--config", write(t, "serve.yaml", text), "--store.dir", t.TempDir()}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := strings.Count(text, "token_file:"); len(l.Auth.Tokens) != want {
+				t.Errorf("%d tokens; want %d", len(l.Auth.Tokens), want)
+			}
+		})
+	}
+}
+
+// The guide names every key with its default, and no other.
+func TestGuide(t *testing.T) {
+	row := regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|([^|]*)\\|")
+	_, page, _ := strings.Cut(read(t, "../docs/guide/server.md"), "\n## Configuration\n")
+	page, _, _ = strings.Cut(page, "\n## ")
+	documented := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(page, -1) {
+		documented[m[1]] = strings.Trim(strings.TrimSpace(m[2]), "`")
+	}
+	var c Config
+	for _, k := range c.keys() {
+		def, ok := documented[k.name]
+		delete(documented, k.name)
+		if !ok {
+			t.Errorf("the guide has no key %s", k.name)
+		} else if def != k.def && k.name != "store.dir" {
+			t.Errorf("the guide says that the default of %s is %q; it is %q", k.name, def, k.def)
+		}
+	}
+	for name := range documented {
+		t.Errorf("the guide has a key %s, which does not exist", name)
+	}
+}
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
