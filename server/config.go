@@ -112,7 +112,7 @@ func (c *Config) keys() []key {
 		{"auth.insecure", &c.Auth.Insecure, "off", "listen on the network without tokens or client certificates: everybody who reaches the server reads and writes everything"},
 		{"limits.request_size", &c.Limits.RequestSize, "16MiB", "largest request, decompressed"},
 		{"limits.in_flight", &c.Limits.InFlight, "64MiB", "bytes of all requests being received and stored; beyond it clients are told to try again later"},
-		{"limits.wait", &c.Limits.Wait, "1s", "how long a request waits for room among those in flight before its client is told to try again later"},
+		{"limits.wait", &c.Limits.Wait, "1s", "how long a request waits for room among those in flight before its client is told to try again later; off: not at all"},
 		{"limits.read_timeout", &c.Limits.ReadTimeout, "30s", "how long a request may take to arrive"},
 		{"limits.header_size", &c.Limits.HeaderSize, "32KiB", "largest header of a request"},
 		{"limits.connections", &c.Limits.Connections, "2000", "connections open at a time, for each listener"},
@@ -124,7 +124,7 @@ func (c *Config) keys() []key {
 		{"store.cache", &c.Store.Cache, "32MiB", "memory for blocks read from the disk"},
 		{"log.level", choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}}, "info", "what is logged to standard error: debug, info, warn or error"},
 		{"log.format", choice{&c.Log.Format, []string{"text", "json"}}, "text", "how it is logged: text or json"},
-		{"shutdown.grace", &c.Shutdown.Grace, "10s", "how long requests in flight may take to finish when the server stops"},
+		{"shutdown.grace", &c.Shutdown.Grace, "10s", "how long requests in flight may take to finish when the server stops; off: they are cut off at once"},
 	}
 }
 
@@ -196,6 +196,9 @@ func (c *Config) validate() error {
 		return wrong("limits.read_timeout", "off would let clients keep connections busy for ever; want a duration such as 30s")
 	case c.Limits.Connections <= 0:
 		return wrong("limits.connections", "%v; want at least 1", &c.Limits.Connections)
+	}
+	if r := c.Store.Retention.Size; r > 0 && r < 64<<20 {
+		return wrong("store.retention.size", "%v would remove data as soon as it is there; want at least 64MiB, or off", &c.Store.Retention.Size)
 	}
 	if c.Store.Partition < Duration(time.Minute) {
 		return wrong("store.partition", "%v; want at least 1m, and mostly 24h", &c.Store.Partition)

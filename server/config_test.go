@@ -244,6 +244,9 @@ func TestLoadErrors(t *testing.T) {
 		{"relative socket", []string{"--listen.http=unix:x.sock"}, nil, "", `want an absolute path after unix:`},
 		{"bad prefix", []string{"--path_prefix=weft"}, nil, "", `flag --path_prefix: "weft": want a path such as /weft`},
 		{"traversing prefix", []string{"--path_prefix=/a/../b"}, nil, "", `flag --path_prefix: "/a/../b": want a path such as /weft`},
+		{"no unit", []string{"--store.retention.size=200"}, nil, "", `flag --store.retention.size: "200": want a size`},
+		{"tiny retention", []string{"--store.retention.size=10B"}, nil, "", `store.retention.size (set by --store.retention.size): 10B would remove data`},
+		{"no switch", []string{"--store.sync", "maybe"}, nil, "", `argument "maybe": weft serve takes flags only`},
 		{"negative", []string{"--store.cache=-5MiB"}, nil, "", `"-5MiB": want a size`},
 		{"infinite", []string{"--store.cache=inf"}, nil, "", `"inf": want a size`},
 		{"overflow", []string{"--store.cache=99999999999TiB"}, nil, "", `want a size`},
@@ -305,6 +308,22 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
+// A switch takes its value after a space, too, or none.
+func TestLoadSwitch(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want Switch
+	}{
+		{[]string{"--store.sync", "off", "--log.level", "debug"}, "off"}, {[]string{"--store.sync=false", "--log.level", "debug"}, "off"},
+		{[]string{"--store.sync", "--log.level", "debug"}, "on"}, {[]string{"--log.level=debug", "--store.sync"}, "on"},
+	} {
+		l, err := Load(tt.args, []string{"HOME=/h"})
+		if err != nil || l.Store.Sync != tt.want || l.Log.Level != "debug" {
+			t.Errorf("%q: %v, %v, %v; want %v and debug", tt.args, l.Store.Sync, l.Log.Level, err, tt.want)
+		}
+	}
+}
+
 func TestLoadWarnings(t *testing.T) {
 	l, err := Load(nil, []string{"HOME=/h", "WEFT_STORE_RETENTION=7d", "WEFT_CACHE=/c", "WEFT_OFF=1", "WEFT_STORE_PORT=tcp://10.0.0.1:4317", "WEFT_STORE_SERVICE_HOST=10.0.0.1"})
 	if err != nil {
@@ -334,13 +353,13 @@ func TestValues(t *testing.T) {
 			t.Errorf("%q is %v; want an error", in, d)
 		}
 	}
-	for in, want := range map[string]string{"64MiB": "64MiB", "64 MiB": "64MiB", "1024": "1KiB", "1.5GiB": "1536MiB", "10GB": "9765625KiB", "7B": "7B", "off": "off", "1TiB": "1TiB"} {
+	for in, want := range map[string]string{"64MiB": "64MiB", "64 MiB": "64MiB", "1024B": "1KiB", "1.5GiB": "1536MiB", "10GB": "9765625KiB", "7B": "7B", "off": "off", "1TiB": "1TiB"} {
 		var b Bytes
 		if err := b.Set(in); err != nil || b.String() != want {
 			t.Errorf("%s is %s, %v; want %s", in, b.String(), err, want)
 		}
 	}
-	for _, in := range []string{"", "MiB", "-1", "1e400", "NaN", "0x10", "1_000", "10MiBs"} {
+	for _, in := range []string{"", "MiB", "-1", "200", "1e400", "NaN", "0x10", "1_000", "10MiBs"} {
 		var b Bytes
 		if err := b.Set(in); err == nil {
 			t.Errorf("%q is %v; want an error", in, b)

@@ -60,20 +60,47 @@ func (s *Server) hint() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("and look with \"weft services\", \"weft search\" and \"weft trace ID\".\n")
+	b.WriteString(s.look())
 	return b.String()
 }
 
+// look says how to see what is there.
+func (s *Server) look() string {
+	u := s.url("listen.http")
+	if u == "" || strings.HasPrefix(u, "unix:") {
+		return "" // weft's own commands ask a server by its URL
+	}
+	var b strings.Builder
+	b.WriteString("and look with \"weft services\", \"weft search\" and \"weft trace ID\"")
+	var set []string
+	if u += s.config.PathPrefix; u != defaultURL {
+		set = append(set, "  WEFT_SERVER="+u+"\n")
+	}
+	if len(s.config.Auth.Tokens) > 0 {
+		set = append(set, "  WEFT_TOKEN=TOKEN\n")
+	}
+	if len(set) == 0 {
+		return b.String() + ".\n"
+	}
+	return b.String() + ", with\n\n" + strings.Join(set, "")
+}
+
+// defaultURL is where weft's own commands look for a server unless told otherwise.
+const defaultURL = "http://127.0.0.1:16686"
+
 // overview is the answer at the root of listen.http.
-func (s *Server) overview() string {
-	p := s.config.PathPrefix
+func (s *Server) overview(host string) string {
+	scheme := "http://"
+	if s.cert != nil {
+		scheme = "https://"
+	}
+	base, p := scheme+host+s.config.PathPrefix, s.config.PathPrefix
 	return fmt.Sprintf(`weft %s, up for %v. There is no page here yet.
 
-  %s/api/weft/v1/openapi.yaml   weft's own API
-  %s/api/traces …               Jaeger's query API: give Grafana's Jaeger data source %s as its URL
-  %s/tempo/                     Tempo's search API: give Grafana's Tempo data source %s/tempo as its URL
-  %s/metrics                    for Prometheus
-  %s/healthz, %s/readyz         for probes
+  %s/api/weft/v1/openapi.yaml   describes weft's own API
+  %s   is the URL for Grafana's Jaeger data source
+  %s/tempo   is the URL for Grafana's Tempo data source
+  %s/metrics   is for Prometheus; %s/healthz and %s/readyz for probes
 
-%s`, s.o.Version, time.Since(s.started).Round(time.Second), p, p, "this address"+p, p, "this address"+p, p, p, p, s.hint())
+%s`, s.o.Version, time.Since(s.started).Round(time.Second), p, base, base, p, p, p, s.hint())
 }

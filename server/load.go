@@ -90,7 +90,8 @@ func Load(args, env []string) (*Loaded, error) {
 
 type flagValue struct{ name, value string }
 
-// parseFlags takes args apart. A switch may stand alone, which means on.
+// parseFlags takes args apart. A switch may stand alone, which means on: its
+// value is the next argument only if that is one of a switch.
 func parseFlags(args []string, keys map[string]key) ([]flagValue, error) {
 	var out []flagValue
 	for i := 0; i < len(args); i++ {
@@ -107,6 +108,10 @@ func parseFlags(args []string, keys map[string]key) ([]flagValue, error) {
 		if !given {
 			if _, ok := k.value.(*Switch); ok {
 				value = "on"
+				if i+1 < len(args) && new(Switch).Set(args[i+1]) == nil {
+					i++
+					value = args[i]
+				}
 			} else if i+1 < len(args) {
 				i++
 				value = args[i]

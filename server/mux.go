@@ -303,7 +303,7 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 // root says what there is, until a page does.
 func (s *Server) root(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprint(w, s.overview())
+	fmt.Fprint(w, s.overview(r.Host))
 }
 
 // url returns a TCP listener's address as a URL, or "" if it is off.

@@ -471,7 +471,7 @@ func TestGreeting(t *testing.T) {
 	for text == "" { // it is written right after
 		text = out.String()
 	}
-	for _, want := range []string{"weft v1", s.url("listen.http"), s.url("listen.otlp_grpc"), "Zipkin     off", c.Store.Dir, "kept for 7d", "OTEL_EXPORTER_OTLP_ENDPOINT=" + s.url("listen.otlp_http")} {
+	for _, want := range []string{"weft v1", s.url("listen.http"), s.url("listen.otlp_grpc"), "Zipkin     off", c.Store.Dir, "kept for 7d", "WEFT_SERVER=" + s.url("listen.http"), "OTEL_EXPORTER_OTLP_ENDPOINT=" + s.url("listen.otlp_http")} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the greeting\n%s\nlacks %q", text, want)
 		}

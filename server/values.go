@@ -34,13 +34,14 @@ func (b *Bytes) String() string {
 	}
 }
 
-// Set parses a size: a number, which may have a fraction, with an optional unit.
+// Set parses a size: a number, which may have a fraction, and a unit. Without
+// one it is an error: who forgets it means anything but bytes.
 func (b *Bytes) Set(s string) error {
 	if s == "off" || s == "0" {
 		*b = -1
 		return nil
 	}
-	number, unit := s, int64(1)
+	number, unit := "", int64(1)
 	for _, u := range units {
 		if rest, ok := strings.CutSuffix(s, u.name); ok {
 			number, unit = strings.TrimSpace(rest), u.n
