@@ -43,8 +43,8 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 		FormatMajorVersion:          pebble.FormatTableFormatV6,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       4,
-		LBaseMaxBytes:               64 << 20,
+		L0CompactionThreshold:       6,
+		LBaseMaxBytes:               8 << 20, // a cut's keys overlap the whole of that level: 64 MiB, the default, costs five times the compaction
 		MaxConcurrentDownloads:      func() int { return 1 },
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 	}

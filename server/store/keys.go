@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/weft-trace/weft/server/span"
 )
@@ -70,9 +71,23 @@ func tokensKey(dst []byte, bucket byte, seg uint32) []byte {
 }
 
 func operationKey(dst []byte, service string, kind span.Kind, name string) []byte {
-	dst = append(append(dst, keyOperation), service...)
+	dst = append(append(dst, keyOperation), escapeService(service)...)
 	dst = append(dst, 0, byte(kind))
 	return append(dst, name...)
+}
+
+// A service's name ends with a zero byte in a key, so one that is part of the
+// name, which OTLP allows, is written as 01 01, and a 01 as 01 02.
+var (
+	serviceEscaper   = strings.NewReplacer("\x00", "\x01\x01", "\x01", "\x01\x02")
+	serviceUnescaper = strings.NewReplacer("\x01\x01", "\x00", "\x01\x02", "\x01")
+)
+
+func escapeService(s string) string {
+	if strings.IndexByte(s, 0) < 0 && strings.IndexByte(s, 1) < 0 {
+		return s
+	}
+	return serviceEscaper.Replace(s)
 }
 
 // successor returns the smallest key that is greater than all keys with the

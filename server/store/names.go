@@ -36,7 +36,7 @@ func (s *Store) addOperations(p *partition, db *pebble.DB, ops map[operation]str
 	}
 	var key []byte
 	for op := range ops {
-		if p.ops[op] || len(op.service) > maxName || len(op.name) > maxName || bytes.IndexByte([]byte(op.service), 0) >= 0 {
+		if p.ops[op] || len(op.service) > maxName || len(op.name) > maxName {
 			continue
 		}
 		if len(p.ops) >= maxDictKeys {
@@ -65,7 +65,7 @@ func eachOperation(db pebble.Reader, prefix []byte, yield func(operation)) error
 		if i < 0 || i+1 >= len(k) {
 			continue
 		}
-		yield(operation{string(k[:i]), string(k[i+2:]), span.Kind(k[i+1])})
+		yield(operation{serviceUnescaper.Replace(string(k[:i])), string(k[i+2:]), span.Kind(k[i+1])})
 	}
 	return it.Close()
 }
@@ -91,7 +91,7 @@ func (s *Store) Services(ctx context.Context, from, to int64) ([]string, error) 
 // the same sense as Services.
 func (s *Store) Operations(ctx context.Context, service string, from, to int64) ([]Operation, error) {
 	set := map[Operation]bool{}
-	err := s.eachOperation(ctx, from, to, append([]byte(service), 0), func(op operation) {
+	err := s.eachOperation(ctx, from, to, append([]byte(escapeService(service)), 0), func(op operation) {
 		if op.service == service {
 			set[Operation{op.name, op.kind}] = true
 		}

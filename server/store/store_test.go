@@ -288,6 +288,31 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestNamesWithZeros lists a service whose name has the bytes that keys are made of.
+func TestNamesWithZeros(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	names := []string{"a", "a\x00b", "a\x01", "a\x01\x01b"}
+	for i, name := range names {
+		sp := newGen(uint64(i), 1).batch(1)[:1]
+		sp[0].Resource = &span.Resource{Service: name, Attrs: []span.Attr{{Key: "service.name", Value: span.StringValue(name)}}}
+		sp[0].Name = "operation of " + name
+		write(t, s, sp)
+	}
+	if err := s.flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Services(context.Background(), 0, math.MaxInt64)
+	if d := cmp.Diff(names, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, d)
+	}
+	for _, name := range names {
+		ops, err := s.Operations(context.Background(), name, 0, math.MaxInt64)
+		if err != nil || len(ops) != 1 || ops[0].Name != "operation of "+name {
+			t.Errorf("operations of %q: %v, %v", name, ops, err)
+		}
+	}
+}
+
 // TestTwice sends requests again: to the same head, and to another one.
 func TestTwice(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
