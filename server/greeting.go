@@ -71,7 +71,7 @@ func (s *Server) look() string {
 		return "" // weft's own commands ask a server by its URL
 	}
 	var b strings.Builder
-	b.WriteString("and look with \"weft services\", \"weft search\" and \"weft trace ID\"")
+	b.WriteString("Look with \"weft services\", \"weft search\" and \"weft trace ID\"")
 	var set []string
 	if u += s.config.PathPrefix; u != defaultURL {
 		set = append(set, "  WEFT_SERVER="+u+"\n")
