@@ -104,7 +104,7 @@ func (s *storing) send(ctx context.Context, b *store.Batch) error {
 			s.refused += n
 			return nil
 		case resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable:
-			return fmt.Errorf("%s answered %s: %s", s.otlp, resp.Status, printable(text))
+			return fmt.Errorf("%s answered %s: %s", s.otlp, resp.Status, statusMessage(text))
 		}
 		wait, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		s.progress.set("waiting: the server is busy")
@@ -119,29 +119,45 @@ func (s *storing) send(ctx context.Context, b *store.Batch) error {
 // partialSuccess reads an ExportTraceServiceResponse: how many items were
 // rejected, and why. What is broken counts as nothing.
 func partialSuccess(b []byte) (rejected int64, why string) {
-	field := func(b []byte, want protowire.Number) (v []byte, n uint64) {
-		for len(b) > 0 {
-			num, typ, k := protowire.ConsumeTag(b)
-			m := protowire.ConsumeFieldValue(num, typ, b[max(k, 0):])
-			if k < 0 || m < 0 {
-				return nil, 0
-			}
-			if num == want && typ == protowire.BytesType {
-				v, _ = protowire.ConsumeBytes(b[k:])
-			} else if num == want && typ == protowire.VarintType {
-				n, _ = protowire.ConsumeVarint(b[k:])
-			}
-			b = b[k+m:]
-		}
-		return v, n
-	}
 	p, _ := field(b, 1)
 	_, n := field(p, 1)
 	text, _ := field(p, 2)
-	return int64(n), string(text)
+	return int64(n), printable(text)
 }
 
-// printable returns the text in a google.rpc.Status, or what of an answer can be printed.
+// statusMessage returns the message of a google.rpc.Status, or what can be
+// printed of an answer that is none.
+func statusMessage(b []byte) string {
+	if text, _ := field(b, 2); len(text) > 0 {
+		return printable(text)
+	}
+	return printable(b)
+}
+
+// field returns the last value of a field of a protobuf message: the bytes of
+// a length-delimited one, or the number of a varint.
+func field(b []byte, want protowire.Number) (v []byte, n uint64) {
+	for len(b) > 0 {
+		num, typ, k := protowire.ConsumeTag(b)
+		if k < 0 {
+			return nil, 0
+		}
+		m := protowire.ConsumeFieldValue(num, typ, b[k:])
+		if m < 0 {
+			return nil, 0
+		}
+		switch {
+		case num == want && typ == protowire.BytesType:
+			v, _ = protowire.ConsumeBytes(b[k:])
+		case num == want && typ == protowire.VarintType:
+			n, _ = protowire.ConsumeVarint(b[k:])
+		}
+		b = b[k+m:]
+	}
+	return v, n
+}
+
+// printable returns what of an answer may go to a terminal.
 func printable(b []byte) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0xfffd || r == 0x7f {

@@ -92,7 +92,7 @@ func summary(st store.Stats) *storeStats {
 func (s *storing) writeStats(a *storeStats) error {
 	w := s.inv.stdout
 	fmt.Fprintf(w, "%d spans, %s on disk", a.StoredSpans, humanBytes(a.StoredBytes))
-	if a.StoredSpans > int64(a.MemorySpans) {
+	if int64(a.MemorySpans)*10 < a.StoredSpans { // else the journal of those in memory is most of it
 		fmt.Fprintf(w, " (%.1f bytes a span)", float64(a.StoredBytes)/float64(a.StoredSpans-int64(a.MemorySpans)))
 	}
 	fmt.Fprintf(w, "; %d of them in memory, %s\n", a.MemorySpans, humanBytes(a.MemoryBytes))
