@@ -78,7 +78,10 @@ func run() error {
 		}
 	}
 	all, err := endure.Run(ctx, o)
-	fmt.Printf("\n%d spans in %v\n\n", o.Workload.Spans(), time.Since(start).Round(time.Second))
+	if len(all) == 0 {
+		return err
+	}
+	fmt.Printf("\n%d of %d spans in %v\n\n", all[len(all)-1].Spans, o.Workload.Spans(), time.Since(start).Round(time.Second))
 	endure.Table(all, *hours > 0).Print(os.Stdout)
 	for _, s := range all {
 		for _, l := range []endure.Latency{s.ByID, s.Gone, s.Slow, s.User, s.Broad} {
