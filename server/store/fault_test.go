@@ -226,6 +226,33 @@ func TestReadOnlyDirectory(t *testing.T) {
 	if !s.Stats().ReadOnly {
 		t.Error("Stats does not tell that it is read-only")
 	}
+	if err := s.Writable(); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("Writable: %v; want ErrReadOnly", err)
+	}
+}
+
+// TestNewUnwritable opens a directory without a store that cannot be written, or
+// in which only the lock can.
+func TestNewUnwritable(t *testing.T) {
+	for _, cause := range []syscall.Errno{syscall.EROFS, syscall.EACCES} {
+		for name, only := range map[string]func(errorfs.Op) bool{"all": nil, "format": func(op errorfs.Op) bool { return strings.Contains(op.Path, formatFile) }} {
+			mem := vfs.NewMem()
+			if err := mem.MkdirAll("store", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			fs := newFaultFS(mem, only)
+			fs.set(cause)
+			o := Options{Dir: "store", FS: fs, Logger: quiet, Reserve: -1}
+			_, err := Open(o)
+			if !errors.Is(err, cause) || !strings.Contains(err.Error(), "open the store in store: there is no store in it yet") || !strings.Contains(err.Error(), "make it writable by user "+userName()) {
+				t.Errorf("%s, %v: %v; want an error with the cause and what to do", name, cause, err)
+			}
+			fs.set(nil)
+			if s := open(t, o); s.Writable() != nil {
+				t.Errorf("%s, %v: when it can be written: %v", name, cause, s.Writable())
+			}
+		}
+	}
 }
 
 // TestTwoStores opens a directory twice, in one process and in two.

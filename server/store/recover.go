@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,8 +29,8 @@ func (s *Store) openDir() error {
 	if err := makeDir(s.o.FS, dir); err != nil {
 		return err
 	}
-	lock, err := s.o.FS.Lock(s.o.FS.PathJoin(dir, lockFile))
-	switch {
+	lock, unwritable := s.o.FS.Lock(s.o.FS.PathJoin(dir, lockFile))
+	switch err := unwritable; {
 	case err == nil:
 		s.lock = lock
 	case isLocked(err):
@@ -36,15 +38,26 @@ func (s *Store) openDir() error {
 	case isUnwritable(err):
 		s.readOnly = true
 		s.lock = noLock{}
-		s.log.Warn("the store's directory cannot be written: it is opened for reading", "dir", dir, "error", err)
 	default:
 		return err
 	}
-	if err := s.checkFormat(); err != nil {
+	if err := s.checkFormat(unwritable); err != nil {
 		s.lock.Close()
 		return err
 	}
+	if s.readOnly {
+		s.log.Warn("the store's directory cannot be written: it is opened for reading", "dir", dir, "error", unwritable)
+	}
 	return nil
+}
+
+// userName returns who the process is, for messages about permissions.
+func userName() string {
+	id := strconv.Itoa(os.Geteuid())
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }
 
 // isLocked reports whether err says that somebody has the lock. POSIX allows
@@ -61,8 +74,9 @@ func isUnwritable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
-// checkFormat reads the format's version, or writes it into a new directory.
-func (s *Store) checkFormat() error {
+// checkFormat reads the format's version, or writes it into a new directory. If
+// that is not nil, the directory cannot be written.
+func (s *Store) checkFormat(unwritable error) error {
 	path := s.o.FS.PathJoin(s.o.Dir, formatFile)
 	b, err := readFile(s.o.FS, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,10 +89,13 @@ func (s *Store) checkFormat() error {
 				return fmt.Errorf("the directory has a file %q but no file %s, so it is no store; give an empty directory", n, formatFile)
 			}
 		}
-		if s.readOnly {
-			return nil
+		if unwritable == nil {
+			unwritable = writeFile(s.o.FS, s.o.Dir, formatFile, fmt.Appendf(nil, "weft store %d\n", formatVersion))
 		}
-		return writeFile(s.o.FS, s.o.Dir, formatFile, fmt.Appendf(nil, "weft store %d\n", formatVersion))
+		if isUnwritable(unwritable) {
+			return fmt.Errorf("there is no store in it yet, and it cannot be written: %w; make it writable by user %s, or set store.dir to another directory", unwritable, userName())
+		}
+		return unwritable
 	}
 	if err != nil {
 		return err

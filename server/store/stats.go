@@ -50,7 +50,20 @@ func (s *Store) Damaged() int64 {
 	return s.counters.damaged
 }
 
-// Stats is the state of a store, for /metrics and /readyz. Counters count since Open.
+// Writable returns nil if a Write may be tried, and otherwise why not: an
+// ErrFull, ErrReadOnly or ErrClosed. Unlike Stats it waits for no lock and reads
+// no directory, so it may be asked at any time.
+func (s *Store) Writable() error {
+	switch {
+	case s.closed.Load() || s.readOnly || s.failing():
+		return s.refusal()
+	case s.waits.full() || s.room.low(s):
+		return ErrFull
+	}
+	return nil
+}
+
+// Stats is the state of a store, for /metrics. Counters count since Open.
 type Stats struct {
 	Spans         int64 // acknowledged
 	Duplicates    int64 // of those, spans that were there already

@@ -147,8 +147,8 @@ type Store struct {
 // returns.
 //
 // A partition that cannot be read is set aside, with a message in the log. A
-// directory that cannot be written is opened for reading. Open fails with
-// ErrLocked if another process has the store open.
+// store in a directory that cannot be written is opened for reading. Open fails
+// with ErrLocked if another process has the store open.
 func Open(o Options) (*Store, error) {
 	o = o.orDefaults()
 	if o.Dir == "" {

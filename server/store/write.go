@@ -141,36 +141,18 @@ var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); retu
 func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, error) {
 	var timeout <-chan time.Time
 	for {
-		now := s.now()
-		s.in.Lock()
-		h, wait, err := s.currentHead(now)
+		c, seq, wait, full, err := s.enter(b, record != nil)
 		if err != nil {
-			s.in.Unlock()
 			return nil, err
 		}
 		if wait == nil {
-			c := &commit{part: h.part, done: make(chan error, 1)}
-			if c.db, err = s.acquire(h.part); err != nil {
-				s.in.Unlock()
-				return nil, err
-			}
-			var seq uint32
-			if record != nil {
-				s.counters.duplicates.Add(int64(h.add(b.Spans, s.seen, s.agg, now)))
-				seq = h.seq
-				h.seq++
-				h.writers.Add(1)
-				c.head = h
-			}
-			full := h.full(&s.o, now)
-			s.in.Unlock()
 			if full {
 				s.wakeCutter()
 			}
 			c.batch = c.db.NewBatchWithSize(len(record) + 64)
 			if record != nil {
 				// Cannot fail: batches fail only when they are used after their end.
-				if err := c.batch.Set(journalKey(nil, h.gen, seq), record, nil); err != nil {
+				if err := c.batch.Set(journalKey(nil, c.head.gen, seq), record, nil); err != nil {
 					return nil, err
 				}
 			}
@@ -185,7 +167,6 @@ func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, err
 			}
 			return c, nil
 		}
-		s.in.Unlock()
 		if timeout == nil {
 			t := time.NewTimer(busyWait)
 			defer t.Stop()
@@ -202,6 +183,38 @@ func (s *Store) take(ctx context.Context, b *Batch, record []byte) (*commit, err
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// enter adds a batch to the current head, if it has spans. It returns the
+// commit, the number of its journal record, and whether the head is full now;
+// or what to wait for.
+func (s *Store) enter(b *Batch, spans bool) (c *commit, seq uint32, wait <-chan struct{}, full bool, err error) {
+	now := s.now()
+	s.in.Lock()
+	defer s.in.Unlock()
+	defer func() {
+		// A mistake of ours: the head may have half of a span, and a lock that stayed locked would stop everything.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("add %d spans to the head: %v", len(b.Spans), r)
+			s.fail(err)
+		}
+	}()
+	h, wait, err := s.currentHead(now)
+	if err != nil || wait != nil {
+		return nil, 0, wait, false, err
+	}
+	c = &commit{part: h.part, done: make(chan error, 1)}
+	if c.db, err = s.acquire(h.part); err != nil {
+		return nil, 0, nil, false, err
+	}
+	if spans {
+		s.counters.duplicates.Add(int64(h.add(b.Spans, s.seen, s.agg, now)))
+		seq = h.seq
+		h.seq++
+		h.writers.Add(1)
+		c.head = h
+	}
+	return c, seq, nil, h.full(&s.o, now), nil
 }
 
 // currentHead returns the head that takes spans now. If the current one is
@@ -265,14 +278,11 @@ func (p *partition) covers(now int64) bool {
 
 // writable returns nil if a write may be tried.
 func (s *Store) writable() error {
-	if s.closed.Load() || s.readOnly || s.failing() {
-		return s.refusal()
-	}
-	if s.waits.full() || s.room.low(s) {
+	err := s.Writable()
+	if err == ErrFull {
 		s.counters.full.Add(1)
-		return ErrFull
 	}
-	return nil
+	return err
 }
 
 // refusal is why nothing can be written any more.
