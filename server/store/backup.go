@@ -166,43 +166,65 @@ func (s *Store) addFile(t *tar.Writer, name, from string) error {
 const maxRestoreFile = 1 << 40
 
 // Restore makes a store out of what Backup wrote, in a directory that must be
-// empty or not exist. After an error the directory is as it was.
+// empty or not exist; a file system's own lost+found does not count, so a new
+// volume will do. After an error the directory is as it was. What a crash
+// leaves is no store, and does not keep Restore from another try.
 func Restore(ctx context.Context, r io.Reader, dir string) (err error) {
 	fail := func(err error) error { return fmt.Errorf("restore the store to %s: %w", dir, err) }
 	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fail(err)
-	case len(entries) > 0:
-		return fail(fmt.Errorf("the directory is not empty: it has %q; give an empty one", entries[0].Name()))
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
+	existed := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
 	}
-	tmp := abs + ".restoring"
+	for _, e := range entries {
+		if e.Name() != "lost+found" && e.Name() != restoring {
+			return fail(fmt.Errorf("the directory is not empty: it has %q; give an empty one", e.Name()))
+		}
+	}
+	// Beneath dir, and not beside it: dir may be where a volume is mounted.
+	tmp := filepath.Join(dir, restoring)
 	if err := os.RemoveAll(tmp); err != nil {
 		return fail(err)
 	}
 	if err := makeDir(vfs.Default, tmp); err != nil {
 		return fail(err)
 	}
-	defer os.RemoveAll(tmp)
+	defer func() {
+		if err = errors.Join(err, os.RemoveAll(tmp)); err != nil && !existed {
+			os.Remove(dir)
+		}
+	}()
 	if err := unpack(ctx, r, tmp); err != nil {
 		return fail(err)
 	}
-	if err := os.Remove(abs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	unpacked, err := os.ReadDir(tmp)
+	if err != nil {
 		return fail(err)
 	}
-	if err := os.Rename(tmp, abs); err != nil {
-		return fail(err)
+	// The file that makes it a store comes last.
+	if i := slices.IndexFunc(unpacked, func(e fs.DirEntry) bool { return e.Name() == formatFile }); i >= 0 {
+		unpacked = append(slices.Delete(slices.Clone(unpacked), i, i+1), unpacked[i])
 	}
-	if err := syncDir(vfs.Default, filepath.Dir(abs)); err != nil {
+	for i, e := range unpacked {
+		to := filepath.Join(dir, e.Name())
+		if e.Name() == formatFile {
+			err = syncDir(vfs.Default, dir)
+		}
+		if err = errors.Join(err, os.Rename(filepath.Join(tmp, e.Name()), to)); err != nil {
+			for _, moved := range unpacked[:i] {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(dir, moved.Name())))
+			}
+			return fail(err)
+		}
+	}
+	if err := syncDir(vfs.Default, dir); err != nil {
 		return fail(err)
 	}
 	return nil
 }
+
+// restoring is the directory that Restore unpacks to.
+const restoring = ".restoring"
 
 // unpack unpacks an archive. It takes nothing but what Backup puts into one:
 // regular files, at most one directory deep, with plain names.

@@ -126,3 +126,25 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Errorf("into a directory that is not empty: %v", err)
 	}
 }
+
+// A new volume has a lost+found, and what a crash left of another try does not matter.
+func TestRestoreVolume(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	var archive bytes.Buffer
+	if err := s.Backup(context.Background(), &archive); err != nil {
+		t.Fatal(err)
+	}
+	volume := t.TempDir()
+	for _, d := range []string{"lost+found", ".restoring/half"} {
+		if err := os.MkdirAll(filepath.Join(volume, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Restore(context.Background(), &archive, volume); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(volume, ".restoring")); !os.IsNotExist(err) {
+		t.Errorf(".restoring is still there: %v", err)
+	}
+	open(t, Options{Dir: volume})
+}
