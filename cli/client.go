@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +12,13 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/weft-trace/weft/rt/waterfall"
+	"github.com/weft-trace/weft/server"
 )
 
 // defaultServer is where weft serve listens unless told otherwise.
@@ -23,9 +26,10 @@ const defaultServer = "http://127.0.0.1:16686"
 
 // client asks a weft server.
 type client struct {
-	server string // URL, without a slash at its end
+	server string // as messages name it: a URL without a slash at its end, or unix:/path
+	base   string // what paths are appended to
 	token  string
-	http   *http.Client
+	transport
 }
 
 // query is what the commands that ask a server have in common: their flags,
@@ -82,11 +86,12 @@ func (a *asking) parse() error {
 		}
 		a.args, rest = append(a.args, left[0]), left[1:]
 	}
-	u, err := url.Parse(a.server)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("-server %q is not the URL of a server; write one such as %s", a.server, defaultServer)
+	a.client = &client{server: strings.TrimSuffix(a.server, "/"), token: a.inv.getenv("WEFT_TOKEN"), transport: transport{inv: a.inv}}
+	base, ok := a.client.at(a.client.server)
+	if !ok {
+		return fmt.Errorf("-server %q is not the URL of a server; write one such as %s, or unix:/path", a.server, defaultServer)
 	}
-	a.client = &client{server: strings.TrimSuffix(a.server, "/"), token: a.inv.getenv("WEFT_TOKEN"), http: &http.Client{}}
+	a.client.base = base
 	if f, ok := a.inv.stdout.(*os.File); ok {
 		a.width, a.color = waterfall.Terminal(f, a.inv.getenv)
 	}
@@ -114,7 +119,7 @@ func (c *client) get(ctx context.Context, path string, params url.Values) ([]byt
 
 // open does the same without reading the body, which is to be closed.
 func (c *client) open(ctx context.Context, path string, params url.Values) (io.ReadCloser, error) {
-	u := c.server + "/api/weft/v1" + path
+	u := c.base + "/api/weft/v1" + path
 	if len(params) > 0 {
 		u += "?" + params.Encode()
 	}
@@ -126,15 +131,15 @@ func (c *client) open(ctx context.Context, path string, params url.Values) (io.R
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	res, err := c.http.Do(req)
+	res, err := c.do(req, c.server)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			return nil, errors.New("interrupted")
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
+		if unheard(err) {
 			return nil, fmt.Errorf("no server answers at %s; start one: weft serve", c.server)
 		}
-		return nil, fmt.Errorf("ask the server: %w; is weft serve running there? -server names another", err)
+		return nil, err
 	}
 	if res.StatusCode == http.StatusOK {
 		return res.Body, nil
@@ -147,10 +152,17 @@ func (c *client) open(ctx context.Context, path string, params url.Values) (io.R
 	var p struct{ Detail string }
 	if json.Unmarshal(body, &p) != nil || p.Detail == "" {
 		p.Detail = "the server answered " + res.Status
+		if bytes.Contains(body, []byte("HTTP request to an HTTPS server")) { // as net/http puts it
+			p.Detail = c.server + " speaks TLS; write https:// in -server"
+		}
 	}
 	switch res.StatusCode {
 	case http.StatusUnauthorized:
-		p.Detail += "; put a token with the scope read into WEFT_TOKEN"
+		if strings.Contains(p.Detail, "client certificate") {
+			p.Detail += "; set " + envCert + " and " + envKey + " to its PEM files"
+		} else {
+			p.Detail += "; put a token with the scope read into WEFT_TOKEN"
+		}
 	case http.StatusNotFound:
 		if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
 			p.Detail = c.server + " is no weft server: it does not have /api/weft/v1" + path
@@ -258,3 +270,24 @@ func (n *nanos) UnmarshalText(b []byte) error {
 }
 
 func (n nanos) time() time.Time { return time.Unix(0, int64(n)) }
+
+// param is the time as a parameter of the API, which takes small numbers for
+// those of greater units.
+func (n nanos) param() string {
+	if n < 1e17 {
+		return n.time().UTC().Format(time.RFC3339Nano)
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
+
+// now is the time that the commands go by; tests set it.
+var now = time.Now
+
+// before reads -since and returns it as the beginning of a time range.
+func before(since string) (string, error) {
+	var d server.Duration
+	if err := d.Set(since); err != nil || d <= 0 || strings.HasPrefix(since, "+") {
+		return "", fmt.Errorf("-since %q: want a positive duration such as 30m, 1h or 7d", since)
+	}
+	return "-" + time.Duration(d).String(), nil
+}

@@ -44,7 +44,8 @@ func weft(env []string, args ...string) (code int, stdout, stderr string) {
 func inUTC(t *testing.T) {
 	local := time.Local
 	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
+	now = func() time.Time { return shop.Now }
+	t.Cleanup(func() { time.Local, now = local, time.Now })
 }
 
 // golden compares with a file of testdata/query; UPDATE_SCRIPTS=1 writes it.
@@ -239,7 +240,13 @@ func TestServerErrors(t *testing.T) {
 		{nil, []string{"search", "-server", guarded}, 1, "WEFT_TOKEN"},
 		{[]string{"WEFT_TOKEN=secret"}, []string{"search", "-server", guarded}, 0, ""},
 		{[]string{"WEFT_TOKEN=secret"}, []string{"search", "-server", guarded, "name = "}, 1, "column"},
-		{[]string{"WEFT_TOKEN=secret"}, []string{"search", "-server", guarded, "-since", "soon"}, 1, "from"},
+		{[]string{"WEFT_TOKEN=secret"}, []string{"search", "-server", guarded, "-since", "soon"}, 2, `-since "soon": want a positive duration`},
+		{nil, []string{"search", "-since", "-1h"}, 2, `-since "-1h": want a positive duration such as`},
+		{nil, []string{"search", "-since", "0"}, 2, `-since "0": want a positive duration`},
+		{nil, []string{"services", "-since", "-1h"}, 2, `-since "-1h": want a positive duration`},
+		{nil, []string{"services", "-since", "0"}, 2, `-since "0": want a positive duration`},
+		{[]string{"WEFT_TOKEN=secret"}, []string{"search", "-server", guarded, "-from", "1960-01-01"}, 1, `"1960-01-01" is before 1970`},
+		{nil, []string{"store", "export", "x.otlp", "-from", "1960-01-01"}, 1, `"1960-01-01" is before 1970`},
 		{nil, []string{"search", "-server", "127.0.0.1:16686"}, 2, "is not the URL of a server"},
 		{nil, []string{"search", "-limit", "0"}, 2, "-limit"},
 		{nil, []string{"search", "-nope"}, 2, "weft help search"},

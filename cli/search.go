@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/weft-trace/weft/rt/waterfall"
 )
@@ -30,9 +31,10 @@ docs/guide/query.md.
 	-limit 20     how many traces
 	-slowest      the longest first, instead of the newest
 	-json         print what the server answers
-	-server URL   the server; WEFT_SERVER, or http://127.0.0.1:16686
+	-server URL   the server, or unix:/path; WEFT_SERVER, or http://127.0.0.1:16686
 
-If the server wants a token, it is taken from WEFT_TOKEN.
+If the server wants a token, it is taken from WEFT_TOKEN. PEM
+files for TLS: WEFT_CA (its authority), WEFT_CERT and WEFT_KEY (to show it).
 `,
 	run: runSearch,
 }
@@ -64,10 +66,13 @@ func runSearch(inv *invocation) (int, error) {
 	if *limit < 1 {
 		return 2, fmt.Errorf("-limit %d; want 1 or more", *limit)
 	}
-	params := url.Values{"q": {strings.Join(a.args, " ")}}
-	params.Set("from", *from)
+	params := url.Values{"q": {strings.Join(a.args, " ")}, "from": {*from}}
 	if *from == "" {
-		params.Set("from", "-"+strings.TrimPrefix(*since, "-"))
+		ago, err := before(*since)
+		if err != nil {
+			return 2, err
+		}
+		params.Set("from", ago)
 	}
 	if *to != "" {
 		params.Set("to", *to)
@@ -91,7 +96,7 @@ func runSearch(inv *invocation) (int, error) {
 			return 1, err
 		}
 		var page struct {
-			FromUnixNano, ToUnixNano string
+			FromUnixNano, ToUnixNano nanos
 			Traces                   []traceHit
 			Cursor                   string
 			Partial                  bool
@@ -115,8 +120,8 @@ func runSearch(inv *invocation) (int, error) {
 			partial = page.Why
 		}
 		// Every page asks for the same range, "now" at the time of the first.
-		params.Set("from", page.FromUnixNano)
-		params.Set("to", page.ToUnixNano)
+		params.Set("from", page.FromUnixNano.param())
+		params.Set("to", page.ToUnixNano.param())
 		if cursor = page.Cursor; cursor == "" {
 			break
 		}
@@ -149,11 +154,12 @@ func (t *traceHit) row() []cell {
 	if name == "" && t.RootService == "" {
 		name = "(its root is not here)"
 	}
-	layout := "15:04:05.000"
-	if time.Since(t.StartUnixNano.time()) > 12*time.Hour {
-		layout = "2006-01-02 15:04:05"
+	start := t.StartUnixNano.time()
+	layout := "2006-01-02 15:04:05"
+	if start.Format(time.DateOnly) == now().Format(time.DateOnly) {
+		layout = "15:04:05.000"
 	}
-	return []cell{{t.StartUnixNano.time().Format(layout), ""}, {waterfall.Duration(t.DurationNanos), ""}, {waterfall.Clean(t.RootService), ""},
+	return []cell{{start.Format(layout), ""}, {waterfall.Duration(t.DurationNanos), ""}, {waterfall.Clean(t.RootService), ""},
 		{waterfall.Clean(name), ""}, {strconv.Itoa(t.SpanCount), ""}, errors, {waterfall.Clean(t.TraceID), ansiDim}}
 }
 
@@ -162,7 +168,26 @@ func printJSON(a *asking, body []byte) error {
 	if err := json.Indent(&b, bytes.TrimSpace(body), "", "  "); err != nil {
 		return fmt.Errorf("read the answer of %s: %w", a.client.server, err)
 	}
-	b.WriteByte('\n')
-	_, err := b.WriteTo(a.inv.stdout)
+	_, err := a.inv.stdout.Write(append(inert(b.Bytes()), '\n'))
 	return err
+}
+
+// inert escapes in JSON what is valid there, but writes to a terminal: DEL, the
+// C1 controls, and what changes the direction of text. These occur in strings
+// only.
+func inert(b []byte) []byte {
+	out := make([]byte, 0, len(b)+1)
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r >= 0x7f && r <= 0x9f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		case r == utf8.RuneError && n == 1:
+			out = append(out, `\ufffd`...) // a lone byte may be a C1 control, too
+		default:
+			out = append(out, b[:n]...)
+		}
+		b = b[n:]
+	}
+	return out
 }

@@ -26,9 +26,10 @@ if it has any, else by all of its spans.
 	-since 1h     the time range; what changed is told against the same time before
 	-limit 100    how many lines, those with the most calls
 	-json         print what the server answers
-	-server URL   the server; WEFT_SERVER, or http://127.0.0.1:16686
+	-server URL   the server, or unix:/path; WEFT_SERVER, or http://127.0.0.1:16686
 
-If the server wants a token, it is taken from WEFT_TOKEN.
+If the server wants a token, it is taken from WEFT_TOKEN. PEM
+files for TLS: WEFT_CA (its authority), WEFT_CERT and WEFT_KEY (to show it).
 `,
 	run: runServices,
 }
@@ -60,7 +61,11 @@ func runServices(inv *invocation) (int, error) {
 	if *limit < 1 {
 		return 2, fmt.Errorf("-limit %d; want 1 or more", *limit)
 	}
-	params := url.Values{"from": {"-" + strings.TrimPrefix(*since, "-")}, "limit": {"5000"}}
+	ago, err := before(*since)
+	if err != nil {
+		return 2, err
+	}
+	params := url.Values{"from": {ago}, "limit": {"5000"}}
 	path := "/services"
 	if len(a.args) == 1 {
 		path = "/operations"
@@ -133,7 +138,7 @@ func runServices(inv *invocation) (int, error) {
 		}
 		rows = append(rows, append(row, what))
 	}
-	err := a.writeTable(columns, rows)
+	err = a.writeTable(columns, rows)
 	if more > 0 {
 		fmt.Fprintf(inv.stderr, "weft: %d more; raise -limit\n", more)
 	}

@@ -44,7 +44,7 @@ FILE may be - for the standard output, or input. The name of an exported file
 says its format: .otlp (protobuf), .jsonl (OTLP as JSON, one request a line) or
 .parquet; the first two also with .gz or .zst.
 
-	-server URL    the server; WEFT_SERVER, or http://127.0.0.1:16686
+	-server URL    the server, or unix:/path; WEFT_SERVER, or http://127.0.0.1:16686
 	-otlp URL      import: where the server takes OTLP over HTTP, http://127.0.0.1:4318
 	-dir DIR       the directory of a server that does not run
 	-q QUERY       export: only spans that match, see "weft help search"
@@ -54,7 +54,8 @@ says its format: .otlp (protobuf), .jsonl (OTLP as JSON, one request a line) or
 	-json          stats: print JSON
 
 A token is taken from WEFT_TOKEN: backup needs one with the scope admin, export
-and stats read, import write.
+and stats read, import write. PEM files for TLS: WEFT_CA (the server's
+authority), WEFT_CERT and WEFT_KEY (to show it).
 `
 
 // storing is one run of weft store.
@@ -268,7 +269,7 @@ func (s *storing) export(ctx context.Context) error {
 		}
 		if s.dir == "" {
 			err = s.stream(ctx, "/export", url.Values{
-				"format": {string(format)}, "q": {s.q}, "from": {strconv.FormatInt(from.UnixNano(), 10)}, "to": {strconv.FormatInt(to.UnixNano(), 10)},
+				"format": {string(format)}, "q": {s.q}, "from": {nanos(from.UnixNano()).param()}, "to": {nanos(to.UnixNano()).param()},
 			}, packed)
 		} else {
 			err = s.within(func(st *store.Store) error {
@@ -299,6 +300,9 @@ func pointInTime(flag, text string, now, def time.Time) (time.Time, error) {
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly, "2006-01-02T15:04:05", "2006-01-02T15:04"} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			if t.Unix() < 0 {
+				return t, fmt.Errorf("%s %q is before 1970; spans have no such times", flag, text)
+			}
 			return t, nil
 		}
 	}

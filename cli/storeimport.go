@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -24,11 +22,11 @@ import (
 // importFiles reads files into a store.
 func (s *storing) importFiles(ctx context.Context) error {
 	if s.dir == "" {
-		u, err := url.Parse(s.otlp)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return fmt.Errorf("-otlp %q is not a URL; write one such as http://127.0.0.1:4318", s.otlp)
+		base, ok := s.client.at(strings.TrimSuffix(s.otlp, "/"))
+		if !ok {
+			return fmt.Errorf("-otlp %q is not a URL; write one such as http://127.0.0.1:4318, or unix:/path", s.otlp)
 		}
-		return s.importInto(ctx, func(b *store.Batch) error { return s.send(ctx, b) })
+		return s.importInto(ctx, func(b *store.Batch) error { return s.send(ctx, base, b) })
 	}
 	// A directory that is not there is made: files can become a store without a server.
 	if err := os.MkdirAll(s.path(s.dir), 0o700); err != nil {
@@ -70,13 +68,13 @@ func (s *storing) importInto(ctx context.Context, write func(*store.Batch) error
 }
 
 // send posts a batch to the server, and again when it is told to come back.
-func (s *storing) send(ctx context.Context, b *store.Batch) error {
+func (s *storing) send(ctx context.Context, base string, b *store.Batch) error {
 	path, body, contentType := "/v1/traces", b.Traces, "application/x-protobuf"
 	if len(b.Spans) == 0 {
 		path, body = "/v1/logs", otlp.AppendLogs(nil, b.Logs)
 	}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.otlp, "/")+path, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -84,9 +82,9 @@ func (s *storing) send(ctx context.Context, b *store.Batch) error {
 		if s.client.token != "" {
 			req.Header.Set("Authorization", "Bearer "+s.client.token)
 		}
-		resp, err := s.client.http.Do(req)
+		resp, err := s.client.do(req, s.otlp)
 		if err != nil {
-			if errors.Is(err, syscall.ECONNREFUSED) {
+			if unheard(err) {
 				return fmt.Errorf("no server takes OTLP at %s; start one: weft serve, or name it with -otlp", s.otlp)
 			}
 			return err

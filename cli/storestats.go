@@ -27,7 +27,7 @@ func (s *storing) stats(ctx context.Context) error {
 	}
 	s.progress.end()
 	if s.json {
-		_, err := fmt.Fprintf(s.inv.stdout, "%s\n", bytes.TrimSpace(body))
+		_, err := fmt.Fprintf(s.inv.stdout, "%s\n", inert(bytes.TrimSpace(body)))
 		return err
 	}
 	var a storeStats

@@ -22,10 +22,11 @@ for. Spans that failed are red, and say why.
 
 	-rows 500     how many spans at most
 	-json         print what the server answers
-	-server URL   the server; WEFT_SERVER, or http://127.0.0.1:16686
+	-server URL   the server, or unix:/path; WEFT_SERVER, or http://127.0.0.1:16686
 
 "weft search" lists the ids of traces; leading zeros may be left out. If the
-server wants a token, it is taken from WEFT_TOKEN.
+server wants a token, it is taken from WEFT_TOKEN. PEM files for TLS: WEFT_CA (its
+authority), WEFT_CERT and WEFT_KEY (to show it).
 `,
 	run: runTrace,
 }
@@ -112,7 +113,7 @@ func runTrace(inv *invocation) (int, error) {
 	if err := a.client.into(ctx, path+"/critical-path", nil, &critical); err != nil {
 		return 1, err
 	}
-	out := waterfall.Append(nil, t.draw(id, &critical), waterfall.Options{Width: a.width, Color: a.color, MaxRows: *rows})
+	out := waterfall.Append(nil, t.draw(id, &critical), waterfall.Options{Width: a.width, Color: a.color, MaxRows: *rows, Today: now()})
 	if len(critical.Segments) > 0 && len(t.Spans) > 1 {
 		legend := "█ the critical path: what the end of the trace waited for\n"
 		if a.color {

@@ -86,6 +86,7 @@ type Options struct {
 	Color    bool           // use ANSI colours
 	MaxRows  int            // spans beyond these are only counted; 0: 500
 	Location *time.Location // for the time of day in the heading; nil: local time
+	Today    time.Time      // the heading has the date, too, unless the trace starts on this day; zero: the time of day only
 }
 
 // row is one span (or several alike, folded) on its way to a line of text.
@@ -214,7 +215,11 @@ func (p *painter) heading(t Trace, o Options) {
 		}
 	}
 	p.put(bold, "trace "+t.ID.String())
-	p.put(plain, " · "+time.Unix(0, p.tree.start).In(loc).Format("15:04:05.000")+" · "+duration(p.tree.end-p.tree.start)+" · "+count(len(t.Spans)+t.Dropped, "span"))
+	start, layout := time.Unix(0, p.tree.start).In(loc), "15:04:05.000"
+	if !o.Today.IsZero() && start.Format(time.DateOnly) != o.Today.In(loc).Format(time.DateOnly) {
+		layout = "2006-01-02 " + layout
+	}
+	p.put(plain, " · "+start.Format(layout)+" · "+duration(p.tree.end-p.tree.start)+" · "+count(len(t.Spans)+t.Dropped, "span"))
 	if failed > 0 {
 		p.put(plain, " · ")
 		p.put(red, count(failed, "error"))

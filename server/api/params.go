@@ -190,8 +190,11 @@ func parseTime(s string, now time.Time) (t time.Time, problem string) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02"} {
 		// A plus in a query string that was not escaped arrives as a space.
 		if t, err := time.Parse(layout, strings.Replace(s, " ", "+", strings.Count(layout, "Z"))); err == nil {
-			if y := t.Year(); y < 1971 || y > 2261 {
-				break
+			switch {
+			case t.Unix() < 0:
+				return t, strconv.Quote(s) + " is before 1970; spans have no such times"
+			case t.Year() > 2261:
+				return t, strconv.Quote(s) + " is after 2261; spans have no such times"
 			}
 			return t, ""
 		}
