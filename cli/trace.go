@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -121,7 +120,7 @@ func runTrace(inv *invocation) (int, error) {
 		}
 		out = append(out, legend...)
 	}
-	_, err = io.WriteString(inv.stdout, string(out))
+	_, err = inv.stdout.Write(out)
 	return 0, err
 }
 

@@ -84,9 +84,9 @@ func smaller(a, b span.TraceID) span.TraceID {
 
 // The low bits of a cell's first number.
 const (
-	cellNoTraces  = iota
-	cellOneTrace  // of the slow call; if there are errors, of the failed one, too
-	cellTwoTraces // of the slow call, then of the failed one
+	cellNoTraces  = 0
+	cellOneTrace  = 1 // of the slow call; if there are errors, of the failed one, too
+	cellTwoTraces = 2 // of the slow call, then of the failed one
 )
 
 // append appends the cell's encoding, described in docs/format/aggregate.md.

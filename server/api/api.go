@@ -40,9 +40,8 @@ type Options struct {
 // see Admin.
 type API struct {
 	Options
-	mux    *http.ServeMux
-	start  time.Time
-	routes []route
+	mux   *http.ServeMux
+	start time.Time
 }
 
 // route is a method and path with what answers it.

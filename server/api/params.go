@@ -128,10 +128,6 @@ func (p *params) choice(name string, of ...string) string {
 	return v
 }
 
-func (p *params) flag(name string) bool {
-	return p.choice(name, "false", "true") == "true"
-}
-
 // during reads the time range: from and to, by default the last hour.
 func (p *params) during() (from, to int64) {
 	t := p.time("to", p.now)

@@ -55,7 +55,6 @@ func entry(k span.Kind) bool { return k == span.KindServer || k == span.KindCons
 // before it.
 type change struct {
 	name            string
-	kind            span.Kind
 	now, before     aggregate.Cell
 	nowIn, beforeIn aggregate.Cell // of requests to it only
 }
