@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -51,7 +50,7 @@ func (a *access) reload() error {
 		}
 		for _, g := range grants {
 			if g.sum == sum {
-				return fmt.Errorf("auth.tokens: %q and %q are the same token; give each its own", g.name, t.Name)
+				return fmt.Errorf("auth.tokens: %w", sameToken(g.name, t.Name))
 			}
 		}
 		grants = append(grants, grant{t.Name, sum, t.Scopes})
@@ -162,10 +161,4 @@ func (a *access) knownHost(host string) bool {
 		return true
 	}
 	return slices.Contains(a.hosts, host)
-}
-
-// sameSite reports whether a path to return to after a login is one of this server.
-func sameSite(path string) bool {
-	u, err := url.Parse(path)
-	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.Contains(path, "\\")
 }

@@ -106,7 +106,7 @@ func (c *Config) keys() []key {
 		{"path_prefix", prefix{&c.PathPrefix}, "", "before every path of listen.http, such as /weft, for a reverse proxy that does not strip it"},
 		{"tls.cert", text{&c.TLS.Cert}, "", "file with the certificate and its chain (PEM): TLS on every TCP listener; read again when it changes"},
 		{"tls.key", text{&c.TLS.Key}, "", "file with the certificate's key (PEM)"},
-		{"tls.client_ca", text{&c.TLS.ClientCA}, "", "file with the authorities (PEM) whose certificates clients must show (mTLS)"},
+		{"tls.client_ca", text{&c.TLS.ClientCA}, "", "file with the authorities (PEM) whose certificates clients must show (mTLS); without auth.tokens they may do everything"},
 		{"tls.min_version", choice{&c.TLS.MinVersion, []string{"1.2", "1.3"}}, "1.2", "oldest version of TLS to speak: 1.2 or 1.3"},
 		{"auth.tokens", &c.Auth.Tokens, "", "bearer tokens: a list of {name, one of token, token_file and hash, scopes: [read, write, admin]}"},
 		{"auth.insecure", &c.Auth.Insecure, "off", "listen on the network without tokens or client certificates: everybody who reaches the server reads and writes everything"},
@@ -277,7 +277,7 @@ func (a *Address) Set(s string) error {
 		return nil
 	case strings.HasPrefix(s, "unix:"):
 		if !filepath.IsAbs(s[5:]) {
-			return fmt.Errorf("%q: want an absolute path after unix:", s)
+			return fmt.Errorf("%q: want unix: and an absolute path", s)
 		}
 		*a = Address(s)
 		return nil

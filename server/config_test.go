@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -217,6 +218,9 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%s with its default %q is not in the usage", k.name, k.def)
 		}
 	}
+	if want := "(mTLS); without auth.tokens they may do everything\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("the usage of tls.client_ca lacks %q", want)
+	}
 }
 
 // What is wrong is said with where it is and what to do.
@@ -241,7 +245,7 @@ func TestLoadErrors(t *testing.T) {
 		{"bad value of a variable", nil, []string{"WEFT_LOG_LEVEL=loud"}, "", `environment variable WEFT_LOG_LEVEL: "loud": want debug, info, warn, error`},
 		{"bad address", nil, nil, "listen.http: 16686\n", `FILE:1: listen.http: "16686": want host:port`},
 		{"bad port", []string{"--listen.http=127.0.0.1:99999"}, nil, "", `flag --listen.http: "127.0.0.1:99999": want host:port`},
-		{"relative socket", []string{"--listen.http=unix:x.sock"}, nil, "", `want an absolute path after unix:`},
+		{"relative socket", []string{"--listen.http=unix:x.sock"}, nil, "", `want unix: and an absolute path`},
 		{"bad prefix", []string{"--path_prefix=weft"}, nil, "", `flag --path_prefix: "weft": want a path such as /weft`},
 		{"traversing prefix", []string{"--path_prefix=/a/../b"}, nil, "", `flag --path_prefix: "/a/../b": want a path such as /weft`},
 		{"no unit", []string{"--store.retention.size=200"}, nil, "", `flag --store.retention.size: "200": want a size`},
@@ -274,6 +278,9 @@ func TestLoadErrors(t *testing.T) {
 		{"short token", nil, nil, strings.Replace(tokens, "0123456789abcdef", "short", 1), `FILE:1: auth.tokens: token "a" has 5 characters; want at least 16`},
 		{"two secrets", nil, nil, strings.Replace(tokens, "scopes", "token_file: /x, scopes", 1), `want exactly one of token, token_file and hash`},
 		{"same name", nil, nil, strings.Replace(tokens, "]}]", "]}, {name: a, token_file: /x, scopes: [read]}]", 1), `two tokens are called "a"`},
+		{"same token", nil, nil, strings.Replace(tokens, "]}]", "]},\n {name: b, token: 0123456789abcdef, scopes: [write]}]", 1), `FILE:2: auth.tokens: "a" and "b" are the same token`},
+		{"same token as a hash", nil, nil, strings.Replace(tokens, "]}]", "]}, {name: b, hash: 'sha256:"+fmt.Sprintf("%x", sha256.Sum256([]byte("0123456789abcdef")))+"', scopes: [write]}]", 1), `FILE:1: auth.tokens: "a" and "b" are the same token`},
+		{"same token file", []string{"--auth.tokens=[{name: a, token_file: /x/t, scopes: [read]}, {name: b, token_file: /x/./t, scopes: [write]}]"}, nil, "", `flag --auth.tokens: "a" and "b" are the same token`},
 		{"bad hash", nil, nil, strings.Replace(tokens, "token: 0123456789abcdef", "hash: md5:0", 1), `hash: want sha256: and 64 hex digits`},
 		{"unknown key of a token", nil, nil, strings.Replace(tokens, "scopes", "scope", 1), `unknown key "scope" of a token`},
 		{"tokens are no list", []string{"--auth.tokens=secret-0123456789"}, nil, "", `flag --auth.tokens: want a list of`},

@@ -1,15 +1,22 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/weft-trace/weft/server/store"
 )
 
 // greeting is what weft serve says when it is ready.
 func (s *Server) greeting() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "weft %s takes traces.\n\n", s.o.Version)
+	if err := s.readOnly(); err != nil {
+		fmt.Fprintf(&b, "weft %s only answers questions and takes no traces: %v.\n\n", s.o.Version, err)
+	} else {
+		fmt.Fprintf(&b, "weft %s takes traces.\n\n", s.o.Version)
+	}
 	for _, e := range []struct{ what, key, after string }{
 		{"OTLP gRPC", "listen.otlp_grpc", ""},
 		{"OTLP HTTP", "listen.otlp_http", ""},
@@ -26,6 +33,17 @@ func (s *Server) greeting() string {
 	fmt.Fprintf(&b, "  %-10s %s, %s\n", "data", s.config.Store.Dir, s.kept())
 	b.WriteString("\n" + s.hint())
 	return b.String()
+}
+
+// readOnly returns why nothing can be written until weft is started again, nil
+// if something can, or if the store is not open yet.
+func (s *Server) readOnly() error {
+	if o := s.opened.Load(); o != nil {
+		if err := o.store.Writable(); errors.Is(err, store.ErrReadOnly) {
+			return err
+		}
+	}
+	return nil
 }
 
 // kept says how long data is kept.
@@ -48,7 +66,7 @@ func (s *Server) kept() string {
 func (s *Server) hint() string {
 	h := s.url("listen.otlp_http")
 	var b strings.Builder
-	if strings.HasPrefix(h, "http") {
+	if strings.HasPrefix(h, "http") && s.readOnly() == nil {
 		if h == "http://127.0.0.1:4318" && len(s.config.Auth.Tokens) == 0 {
 			b.WriteString("Programs built with \"weft go build\" on this machine send their traces here. Point others here with\n\n")
 		} else {

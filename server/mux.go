@@ -270,13 +270,8 @@ func (s *Server) reasons() []string {
 	if o == nil {
 		return []string{"weft is starting: the store is being opened"}
 	}
-	switch st := o.store.Stats(); {
-	case st.Failure != nil:
-		return []string{st.Failure.Error()}
-	case st.ReadOnly:
-		return []string{store.ErrReadOnly.Error()}
-	case st.DiskFull:
-		return []string{store.ErrFull.Error()}
+	if err := o.store.Writable(); err != nil {
+		return []string{err.Error()}
 	}
 	return nil
 }

@@ -12,11 +12,13 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +26,9 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-trace/weft/server/span"
+	"github.com/weft-trace/weft/server/store"
 )
 
 // locked is a writer for what several goroutines write.
@@ -433,6 +438,7 @@ func TestMetrics(t *testing.T) {
 		`weft_ingest_in_flight_bytes 0`,
 		`weft_ready 1`,
 		`weft_store_spans_total 2`,
+		`weft_store_other_spans_total 0`,
 		`weft_http_requests_total{route="/healthz",status="2xx"} 1`,
 	} {
 		if !strings.Contains(string(text), want+"\n") {
@@ -459,6 +465,96 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("sample %q after the type of %s", line, last)
 		}
 	}
+}
+
+// Spans of operations beyond those that are counted by name are a metric.
+func TestMetricsOthers(t *testing.T) {
+	s := run(t, loopback(t), Options{})
+	spans := make([]span.Span, 2010)
+	for i := range spans {
+		spans[i] = span.Span{
+			TraceID: span.TraceID{1, byte(i), byte(i >> 8)}, ID: span.ID{1}, Name: fmt.Sprint("GET /", i), Kind: span.KindServer,
+			Start: time.Now().UnixNano(), Resource: &span.Resource{Service: "shop"}, Scope: &span.Scope{},
+		}
+	}
+	if err := s.write(t.Context(), &store.Batch{Spans: spans}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, text := s.ask(t, http.DefaultClient, endpoint{key: "listen.http", method: "GET", path: "/metrics", body: func(testing.TB) []byte { return nil }})
+	if !strings.Contains(string(text), "\nweft_store_other_spans_total 10\n") {
+		t.Errorf("weft_store_other_spans_total is not 10 in\n%s", text)
+	}
+}
+
+// A store that cannot be written answers questions, and weft says so. A
+// directory without one is an error.
+func TestUnwritable(t *testing.T) {
+	stored := loopback(t)
+	s := run(t, stored, Options{})
+	s.ask(t, http.DefaultClient, endpoints()[4])
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	empty := loopback(t)
+	unwritable(t, stored.Store.Dir, empty.Store.Dir)
+
+	if err := Run(t.Context(), empty, Options{}); err == nil || !strings.Contains(err.Error(), empty.Store.Dir) || !strings.Contains(err.Error(), "make it writable by user ") {
+		t.Errorf("an empty directory: %v; want an error that names it and says what to do", err)
+	}
+	var out locked
+	s = run(t, stored, Options{Stdout: &out, Version: "v1"})
+	text := ""
+	for text == "" { // it is written right after
+		text = out.String()
+	}
+	if want := "weft v1 only answers questions and takes no traces: the store is read-only: the directory " + stored.Store.Dir + " cannot be written"; !strings.HasPrefix(text, want) || strings.Contains(text, "Point") {
+		t.Errorf("the greeting is\n%s\nwant %s, and nothing about sending", text, want)
+	}
+	none := func(testing.TB) []byte { return nil }
+	if status, _, b := s.ask(t, http.DefaultClient, endpoint{key: "listen.http", method: "GET", path: "/readyz", body: none}); status != 503 || !strings.Contains(string(b), stored.Store.Dir) {
+		t.Errorf("readyz: %d %s; want 503 and the directory", status, b)
+	}
+	if _, _, b := s.ask(t, http.DefaultClient, endpoint{key: "listen.http", method: "GET", path: "/api/services", body: none}); !strings.Contains(string(b), "shop") {
+		t.Errorf("services: %s; want the one that was sent before", b)
+	}
+}
+
+// unwritable takes the permission to write from directories until the test
+// ends. The superuser, who needs none, is somebody else until then.
+func unwritable(t *testing.T, dirs ...string) {
+	t.Helper()
+	const mayRead, mayEnter = 0o444, 0o555
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			mode := os.FileMode(mayRead)
+			if d.IsDir() {
+				mode = mayEnter
+				t.Cleanup(func() { os.Chmod(path, 0o700) })
+			}
+			return os.Chmod(path, mode)
+		})
+		if err == nil {
+			err = os.Chmod(filepath.Dir(dir), mayEnter|0o200) // of t.TempDir
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	const nobody = 65534
+	if err := syscall.Setresuid(-1, nobody, -1); err != nil {
+		t.Skip("to be somebody else:", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setresuid(-1, 0, -1); err != nil {
+			panic(err) // the tests that follow need it
+		}
+	})
 }
 
 func TestGreeting(t *testing.T) {

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/weft-trace/weft/server/aggregate"
+
 // storeMetrics writes the state of the store.
 func (s *Server) storeMetrics(m *metricsText, o *opened) {
 	st := o.store.Stats()
@@ -20,6 +22,7 @@ func (s *Server) storeMetrics(m *metricsText, o *opened) {
 		spans += p.Spans
 		bytes += p.Bytes
 	}
+	m.counter("weft_store_other_spans_total", "Spans whose service or operation is counted under "+aggregate.Other+" because a partition has too many.", float64(o.store.Others()))
 	m.gauge("weft_store_partitions", "Partitions.", float64(len(st.Partitions)))
 	m.gauge("weft_store_partition_spans", "Spans in partitions, without those of heads.", float64(spans))
 	m.gauge("weft_store_disk_bytes", "Size of the partitions on the disk.", float64(bytes))

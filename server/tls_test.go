@@ -329,8 +329,13 @@ func TestStartErrors(t *testing.T) {
 			c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA = f[0], f[1], names[2]
 		}, "tls.client_ca " + names[2] + ": no certificate in it"},
 		"no token file": {func(c *Config) { c.Auth.Tokens.Set(`[{name: r, token_file: /nowhere, scopes: [read]}]`) }, `auth.tokens: entry 1: token "r": token_file: open /nowhere`},
-		"same token twice": {func(c *Config) {
-			c.Auth.Tokens.Set(`[{name: a, token: read-0123456789abcdef, scopes: [read]}, {name: b, token: read-0123456789abcdef, scopes: [write]}]`)
+		"same token in a file": {func(c *Config) {
+			f := files(t, t.TempDir(), []byte("read-0123456789abcdef\n"))
+			c.Auth.Tokens.Set(`[{name: a, token: read-0123456789abcdef, scopes: [read]}, {name: b, token_file: ` + f[0] + `, scopes: [write]}]`)
+		}, `"a" and "b" are the same token`},
+		"same token in two files": {func(c *Config) {
+			f := files(t, t.TempDir(), []byte("read-0123456789abcdef\n"), []byte("read-0123456789abcdef"))
+			c.Auth.Tokens.Set(`[{name: a, token_file: ` + f[0] + `, scopes: [read]}, {name: b, token_file: ` + f[1] + `, scopes: [write]}]`)
 		}, `"a" and "b" are the same token`},
 		"network": {func(c *Config) { c.Listen.HTTP = "0.0.0.0:0" }, "can be reached from the network"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -156,14 +157,30 @@ func (t *Tokens) set(n *yaml.Node, file string) (*yaml.Node, error) {
 		case len(e.Scopes) == 0:
 			return item, fmt.Errorf("token %q has no scopes: want some of read, write and admin", e.Name)
 		}
+		sum, err := [sha256.Size]byte{}, error(nil)
 		if e.File == "" {
-			if _, err := e.sum(); err != nil {
+			if sum, err = e.sum(); err != nil {
 				return item, err
+			}
+		}
+		for _, o := range *t { // files are read later: access.reload compares what is in them
+			same := e.File != "" && filepath.Clean(o.File) == filepath.Clean(e.File)
+			if e.File == "" && o.File == "" {
+				other, _ := o.sum() // is one: it was checked
+				same = other == sum
+			}
+			if same {
+				return item, sameToken(o.Name, e.Name)
 			}
 		}
 		*t = append(*t, e)
 	}
 	return nil, nil
+}
+
+// sameToken is the error of a token that is there twice: only one of its entries could hold.
+func sameToken(a, b string) error {
+	return fmt.Errorf("%q and %q are the same token; give each its own", a, b)
 }
 
 // sum returns the SHA-256 of the token.
