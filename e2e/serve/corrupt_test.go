@@ -85,8 +85,10 @@ func TestCorrupt(t *testing.T) {
 			}
 			said := s.stderr.String()
 			t.Logf("%d files damaged; of %d traces %d are missing, %d are answered with an error", len(files), len(today), missing, failed)
-			// A journal that ends early looks like one whose last write was cut off by the crash.
-			if missing+failed > 0 && !strings.Contains(said, "damaged") && test.name != "journal cut off" {
+			// Pebble takes what it cannot read in its newest log or manifest for their end, as after a crash in the
+			// middle of a write. What came after it is then gone without a word: docs/design/store.md says so.
+			log := test.pattern == "*.log" || test.pattern == "MANIFEST-*"
+			if missing+failed > 0 && !strings.Contains(said, "damaged") && !log {
 				t.Errorf("nothing in the log tells of it:\n%s", said)
 			}
 			if missing+failed > 0 {

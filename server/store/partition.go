@@ -37,6 +37,8 @@ type partition struct {
 	damage   error     // why it cannot be read
 	metrics  metricSet // see putPoints
 
+	unsealed string // the cutter's: why sealing failed last
+
 	// Guarded by Store.mu.
 	sealed   bool
 	rolled   bool          // it is full: another one is to take its place before its time is over

@@ -64,8 +64,9 @@ func (s *Store) sealEnded() {
 	}
 	s.mu.Unlock()
 	for _, p := range ended {
-		if err := s.seal(p); err != nil {
-			s.log.Warn("sealing a partition", "partition", p.path, "error", err)
+		if err := s.seal(p); err != nil && err.Error() != p.unsealed { // tried every second: on a full disk, for instance
+			s.log.Warn("sealing a partition; it is tried again", "partition", p.path, "error", err)
+			p.unsealed = err.Error()
 		}
 	}
 }
