@@ -58,7 +58,7 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 
 // memTableSize holds the journal of a head and what its cut writes, so that a
 // journal mostly dies in memory and is never written to a table.
-const memTableSize = 8 << 20
+const memTableSize = 16 << 20
 
 // openDB opens the partition's database, or creates it. Called with p.mu held.
 func (s *Store) openDB(p *partition, readOnly, create bool) error {

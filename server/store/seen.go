@@ -23,7 +23,7 @@ func identify(sp *span.Span) identity { return identity{sp.TraceID, sp.ID, sp.St
 // answer was late or lost, which is soon.
 //
 // It keeps 64 bits of each identity, hashed with a seed that no client knows.
-// That two of 65,536 spans share them happens once in 10^14 spans: once in
+// That two of 131,072 spans share them happens once in 10^14 spans: once in
 // about a thousand years at 2,000 spans a second.
 type seen struct {
 	seed  maphash.Seed

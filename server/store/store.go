@@ -55,8 +55,8 @@ type Options struct {
 	Logger *slog.Logger     // slog.Default()
 
 	CacheBytes int64         // of the caches that all partitions share, half for index reads, half for blocks; 32 MiB
-	HeadSpans  int           // a head with that many spans is cut; 32,768
-	HeadBytes  int           // or of that size in memory; 16 MiB
+	HeadSpans  int           // a head with that many spans is cut; 65,536
+	HeadBytes  int           // or of that size in memory; 32 MiB
 	HeadAge    time.Duration // or that old; 10 minutes
 	BlockRows  int           // spans of a block, about; 1,024
 	MaxOpen    int           // sealed partitions that are open at a time, about a megabyte each; 32
@@ -76,8 +76,8 @@ func (o Options) orDefaults() Options {
 		o.Logger = slog.Default()
 	}
 	o.CacheBytes = cmp.Or(o.CacheBytes, 32<<20)
-	o.HeadSpans = cmp.Or(o.HeadSpans, 32768)
-	o.HeadBytes = cmp.Or(o.HeadBytes, 16<<20)
+	o.HeadSpans = cmp.Or(o.HeadSpans, 1<<16)
+	o.HeadBytes = cmp.Or(o.HeadBytes, 32<<20)
 	o.HeadAge = cmp.Or(o.HeadAge, 10*time.Minute)
 	o.BlockRows = cmp.Or(o.BlockRows, 1024)
 	o.MaxOpen = cmp.Or(o.MaxOpen, 32)
