@@ -95,6 +95,9 @@ func TestRetentionSize(t *testing.T) {
 // TestRetentionSizeRolls lets one day bring more than the store may hold: its
 // partition gives way to others, and the oldest of them go.
 func TestRetentionSizeRolls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes some hundred megabytes")
+	}
 	clock := newTestClock()
 	const size = 64 << 20
 	dir := t.TempDir()
