@@ -7,9 +7,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +115,7 @@ func TestLockRanks(t *testing.T) {
 // TestEnds: however a program ends, its output and its exit status are those of
 // the plain one, and the agent has been told in time.
 func TestEnds(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup the programs that are started would ignore it, too
 	tc := toolchain.Get(t, "")
 	plain, patched := build(t, tc, "ends", false, "build"), build(t, tc, "ends", true, "build")
 	for _, test := range []struct {

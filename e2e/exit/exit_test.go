@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +20,10 @@ import (
 	"github.com/weft-trace/weft/watch"
 )
 
-func TestMain(m *testing.M) { pair.Main(m) }
+func TestMain(m *testing.M) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup the programs that are started would ignore it, too
+	pair.Main(m)
+}
 
 // spans is how many the program records before it ends: a client's and a server's for each of three requests.
 const spans = 6
