@@ -34,22 +34,34 @@ func (p *Path) PerNode(t *Tree) []int64 {
 
 // CriticalPath returns the critical path of a trace. The essay in the package's
 // documentation says what that is.
-func CriticalPath(t *Tree) Path {
-	if len(t.Spans) == 0 {
+func CriticalPath(t *Tree) Path { return t.outline.CriticalPath() }
+
+// SelfTimes returns, for each span of the tree, the nanoseconds in which it was
+// running and none of its children was.
+func (t *Tree) SelfTimes() []int64 { return t.outline.SelfTimes() }
+
+// CriticalPath returns the critical path of a trace; its nodes are rows.
+func (o *Outline) CriticalPath() Path {
+	if len(o.Spans) == 0 {
 		return Path{}
 	}
 	// from and to are what a span covers together with all below it.
-	from, to := make([]int64, len(t.Spans)), make([]int64, len(t.Spans))
-	for i := len(t.Spans) - 1; i >= 0; i-- { // children stand after their parents
-		n := &t.Spans[i]
-		from[i], to[i] = n.Offset, n.End()
-		for _, c := range n.Children {
-			from[i], to[i] = min(from[i], from[c]), max(to[i], to[c])
+	from, to := slices.Clone(o.Offsets), make([]int64, len(o.Spans))
+	for i := len(o.Spans) - 1; i >= 0; i-- { // children stand after their parents
+		to[i] = max(to[i], o.EndOf(i))
+		if p := o.Parents[i]; p != none {
+			from[p], to[p] = min(from[p], from[i]), max(to[p], to[i])
 		}
 	}
-	byEnd := func(list []int) []int {
-		list = slices.Clone(list)
-		slices.SortFunc(list, func(a, b int) int {
+	// byEnd appends those of the siblings from a row on that take time, the last one to end first.
+	byEnd := func(row, end int) (list []int32) {
+		for ; row < end; row += int(o.Sizes[row]) {
+			if from[row] < to[row] {
+				list = append(list, int32(row))
+			}
+		}
+		slices.Reverse(list) // mostly the order already
+		slices.SortFunc(list, func(a, b int32) int {
 			return cmp.Or(cmp.Compare(to[b], to[a]), cmp.Compare(from[a], from[b]), cmp.Compare(a, b))
 		})
 		return list
@@ -72,19 +84,18 @@ func CriticalPath(t *Tree) Path {
 			put(node, a, b, true)
 			return
 		}
-		n := &t.Spans[node]
-		start, end := n.Offset, n.End()
+		start, end := o.Offsets[node], o.EndOf(node)
 		put(node, max(a, end), b, true)
 		put(node, max(a, start), min(b, end), false)
 		put(node, a, min(b, start), true)
 	}
 	type frame struct {
 		node  int
-		now   int64 // what is later is known
-		first int64 // where the node begins
-		rest  []int // children that may have ended before now, the last one to end first
+		now   int64   // what is later is known
+		first int64   // where the node begins
+		rest  []int32 // children that may have ended before now, the last one to end first
 	}
-	stack := []frame{{node: none, now: t.End - t.Start, rest: byEnd(t.Roots)}}
+	stack := []frame{{node: none, now: o.End - o.Start, rest: byEnd(0, len(o.Spans))}}
 	for len(stack) > 0 {
 		f := &stack[len(stack)-1]
 		for len(f.rest) > 0 && to[f.rest[0]] > f.now {
@@ -95,34 +106,12 @@ func CriticalPath(t *Tree) Path {
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		c := f.rest[0]
+		c := int(f.rest[0])
 		f.rest = f.rest[1:]
-		if from[c] == to[c] {
-			continue
-		}
 		work(f.node, to[c], f.now)
 		f.now = from[c]
-		stack = append(stack, frame{c, to[c], from[c], byEnd(t.Spans[c].Children)})
+		stack = append(stack, frame{c, to[c], from[c], byEnd(c+1, c+int(o.Sizes[c]))})
 	}
 	slices.Reverse(p.Segments)
 	return p
-}
-
-// SelfTimes returns, for each span of the tree, the nanoseconds in which it was
-// running and none of its children was.
-func (t *Tree) SelfTimes() []int64 {
-	self := make([]int64, len(t.Spans))
-	for i := range t.Spans {
-		n := &t.Spans[i]
-		self[i] = n.Span.Duration
-		covered := n.Offset // up to here
-		for _, c := range n.Children {
-			a, b := max(t.Spans[c].Offset, covered), min(t.Spans[c].End(), n.End())
-			if a < b {
-				self[i] -= b - a
-				covered = b
-			}
-		}
-	}
-	return self
 }
