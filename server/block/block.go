@@ -177,6 +177,32 @@ func (b *Block) Size() int {
 // TraceIDs returns the trace id of each row.
 func (b *Block) TraceIDs() ([]span.TraceID, error) { return b.traces.get(b.decodeTraces) }
 
+// TraceRows returns the rows of a trace, ascending; nil if it has none.
+func (b *Block) TraceRows(id span.TraceID) (rows []uint32, err error) {
+	if b.src == nil {
+		for i := range b.traces.v {
+			if b.traces.v[i] == id {
+				rows = append(rows, uint32(i))
+			}
+		}
+		return rows, nil
+	}
+	c, err := b.traceRows()
+	if err != nil {
+		return nil, err
+	}
+	for k := range c.table {
+		if c.table[k] != id {
+			continue
+		}
+		first, _ := slices.BinarySearch(c.rows, uint32(k)) // the rows of a trace follow one another
+		for r := first; r < len(c.rows) && c.rows[r] == uint32(k); r++ {
+			rows = append(rows, uint32(r))
+		}
+	}
+	return rows, nil
+}
+
 // IDs returns the span id of each row.
 func (b *Block) IDs() ([]span.ID, error) { return b.ids.get(b.decodeIDs) }
 

@@ -3,10 +3,12 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/weft-trace/weft/server/block"
@@ -44,54 +46,122 @@ func dropTwins(spans []span.Span) []span.Span {
 // damage of the block (block.ErrCorrupt), which is reported in the log and in
 // Stats, and passed over. A span that was sent twice may be in two blocks.
 func (s *Store) ScanTrace(ctx context.Context, id span.TraceID, visit func(b *block.Block, rows []uint32) error) error {
-	if s.closed.Load() {
-		return ErrClosed
+	f, err := s.Find(ctx, id)
+	if err != nil {
+		return err
 	}
-	v := s.view(math.MinInt64, math.MaxInt64)
-	defer v.close()
-	one := func(b *block.Block) error {
-		ids, err := b.TraceIDs()
-		if err != nil {
-			return err
-		}
-		var rows []uint32
-		for i := range ids {
-			if ids[i] == id {
-				rows = append(rows, uint32(i))
-			}
-		}
-		if rows == nil {
-			return nil
-		}
-		return visit(b, rows)
-	}
-	for _, h := range v.heads {
-		if err := one(h.block); err != nil {
-			return err
-		}
-	}
-	for i := len(v.parts) - 1; i >= 0; i-- {
+	defer f.Close()
+	for i := range f.Len() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		at, err := v.traceBlocks(&v.parts[i], id)
-		if err != nil {
-			s.damaged(&DamageError{"the trace table of partition " + v.parts[i].part.path, err})
-		}
-		for _, a := range at {
-			b, err := v.block(&v.parts[i], a.segment, a.number)
-			if err != nil {
-				continue // reported
-			}
-			if err := one(b); errors.Is(err, block.ErrCorrupt) {
-				s.damaged(&DamageError{v.blockName(&v.parts[i], a.segment, a.number), err})
-			} else if err != nil {
-				return err
-			}
+		if err := f.Visit(i, visit); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// Found says in which blocks a trace is, at one moment. It is not safe for
+// concurrent use.
+type Found struct {
+	id      span.TraceID
+	view    *view
+	heads   []headRows
+	blocks  []foundBlock
+	version uint64
+}
+
+type headRows struct {
+	block *block.Block
+	rows  []uint32
+}
+
+type foundBlock struct {
+	part *partView
+	at   blockAt
+}
+
+// Find looks a trace up. It reads the index, not the blocks. The caller closes
+// what it returns.
+func (s *Store) Find(ctx context.Context, id span.TraceID) (*Found, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	v := s.view(math.MinInt64, math.MaxInt64)
+	f := &Found{id: id, view: v}
+	h := xxhash.New()
+	note := func(n ...uint64) {
+		var b [8]byte
+		for _, n := range n {
+			binary.LittleEndian.PutUint64(b[:], n)
+			h.Write(b[:])
+		}
+	}
+	for _, head := range v.heads {
+		rows, err := head.block.TraceRows(id)
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		if rows != nil {
+			f.heads = append(f.heads, headRows{head.block, rows})
+			note(uint64(head.head.part.seq), uint64(head.head.gen), uint64(len(rows)))
+		}
+	}
+	for i := len(v.parts) - 1; i >= 0; i-- {
+		if err := ctx.Err(); err != nil {
+			f.Close()
+			return nil, err
+		}
+		pv := &v.parts[i]
+		at, err := v.traceBlocks(pv, id)
+		if err != nil {
+			s.damaged(&DamageError{"the trace table of partition " + pv.part.path, err})
+		}
+		for _, a := range at {
+			f.blocks = append(f.blocks, foundBlock{pv, a})
+			note(uint64(pv.part.seq), uint64(a.segment)<<16|uint64(a.number))
+		}
+	}
+	f.version = h.Sum64()
+	return f, nil
+}
+
+// Version is another number when spans of the trace came in or went, and in
+// general when some were moved from memory to the disk: as long as it is the
+// same, the same blocks have the same rows of the trace.
+func (f *Found) Version() uint64 { return f.version }
+
+// Len is the number of blocks that have spans of the trace. What the index says
+// of a trace is more than there is if another trace's id has the same hash.
+func (f *Found) Len() int { return len(f.heads) + len(f.blocks) }
+
+// Visit calls visit with block i, of Len, and the rows there, unless there are
+// none, and returns its error. Damage of the block (block.ErrCorrupt) is
+// reported in the log and in Stats instead, and passed over.
+func (f *Found) Visit(i int, visit func(b *block.Block, rows []uint32) error) error {
+	if i < len(f.heads) {
+		return visit(f.heads[i].block, f.heads[i].rows)
+	}
+	a := f.blocks[i-len(f.heads)]
+	b, err := f.view.block(a.part, a.at.segment, a.at.number)
+	if err != nil {
+		return nil // reported
+	}
+	rows, err := b.TraceRows(f.id)
+	if err == nil && rows != nil {
+		err = visit(b, rows)
+	}
+	if errors.Is(err, block.ErrCorrupt) {
+		f.view.s.damaged(&DamageError{f.view.blockName(a.part, a.at.segment, a.at.number), err})
+		return nil
+	}
+	return err
+}
+
+// Close ends the use of the store.
+func (f *Found) Close() { f.view.close() }
 
 // blockAt names a block of a partition.
 type blockAt struct {
