@@ -73,31 +73,41 @@ func (a *access) allow(r *http.Request, scope Scope) (int, string) {
 }
 
 func (a *access) credentials(r *http.Request, scope Scope) (int, string) {
-	if a.mutual && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) && !local(r) {
+	if !a.certified(r) {
 		return http.StatusUnauthorized, "no client certificate; show one of an authority in tls.client_ca"
 	}
-	tokens := *a.tokens.Load()
-	if len(tokens) == 0 {
+	if len(*a.tokens.Load()) == 0 {
 		return 0, "" // loopback only, or client certificates, or auth.insecure: see Config.validate
 	}
-	token := bearer(r)
-	if token == "" {
+	if bearer(r) == "" {
 		return http.StatusUnauthorized, "no token; send the header Authorization: Bearer TOKEN"
 	}
-	sum := sha256.Sum256([]byte(token))
-	found := -1
-	for i := range tokens { // all of them, so that the time tells nothing
-		if subtle.ConstantTimeCompare(sum[:], tokens[i].sum[:]) == 1 {
-			found = i
-		}
-	}
-	if found < 0 {
+	g := a.known(r)
+	if g == nil {
 		return http.StatusUnauthorized, "unknown token; auth.tokens of the server says which there are"
 	}
-	if g := tokens[found]; !slices.Contains(g.scopes, scope) && !slices.Contains(g.scopes, ScopeAdmin) {
+	if !slices.Contains(g.scopes, scope) && !slices.Contains(g.scopes, ScopeAdmin) {
 		return http.StatusForbidden, fmt.Sprintf("token %q may not do this: it needs the scope %s", g.name, scope)
 	}
 	return 0, ""
+}
+
+// certified reports whether the client has shown a certificate, if it must.
+func (a *access) certified(r *http.Request) bool {
+	return !a.mutual || r.TLS != nil && len(r.TLS.VerifiedChains) > 0 || local(r)
+}
+
+// known returns what the token of a request is, nil if it has none that is known.
+func (a *access) known(r *http.Request) *grant {
+	tokens := *a.tokens.Load()
+	sum := sha256.Sum256([]byte(bearer(r)))
+	var found *grant
+	for i := range tokens { // all of them, so that the time tells nothing
+		if subtle.ConstantTimeCompare(sum[:], tokens[i].sum[:]) == 1 {
+			found = &tokens[i]
+		}
+	}
+	return found
 }
 
 // local reports whether the request came by a unix socket, whose file

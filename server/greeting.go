@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/weft-trace/weft/server/store"
 )
@@ -13,10 +12,14 @@ import (
 func (s *Server) greeting() string {
 	var b strings.Builder
 	if err := s.readOnly(); err != nil {
-		fmt.Fprintf(&b, "weft %s only answers questions and takes no traces: %v.\n\n", s.o.Version, err)
+		fmt.Fprintf(&b, "weft %s only answers questions and takes no traces: %v.", s.o.Version, err)
 	} else {
-		fmt.Fprintf(&b, "weft %s takes traces.\n\n", s.o.Version)
+		fmt.Fprintf(&b, "weft %s takes traces.", s.o.Version)
 	}
+	if u := s.Page(); u != "" {
+		fmt.Fprintf(&b, " Open %s", u)
+	}
+	b.WriteString("\n\n")
 	for _, e := range []struct{ what, key, after string }{
 		{"OTLP gRPC", "listen.otlp_grpc", ""},
 		{"OTLP HTTP", "listen.otlp_http", ""},
@@ -33,6 +36,16 @@ func (s *Server) greeting() string {
 	fmt.Fprintf(&b, "  %-10s %s, %s\n", "data", s.config.Store.Dir, s.kept())
 	b.WriteString("\n" + s.hint())
 	return b.String()
+}
+
+// Page returns the address to open in a browser on this machine, or "" if no
+// browser can.
+func (s *Server) Page() string {
+	u := s.url("listen.http")
+	if !strings.HasPrefix(u, "http") {
+		return ""
+	}
+	return u + s.config.PathPrefix
 }
 
 // readOnly returns why nothing can be written until weft is started again, nil
@@ -84,14 +97,14 @@ func (s *Server) hint() string {
 
 // look says how to see what is there.
 func (s *Server) look() string {
-	u := s.url("listen.http")
-	if u == "" || strings.HasPrefix(u, "unix:") {
+	u := s.Page()
+	if u == "" {
 		return "" // weft's own commands ask a server by its URL
 	}
 	var b strings.Builder
 	b.WriteString("Look with \"weft services\", \"weft search\" and \"weft trace ID\"")
 	var set []string
-	if u += s.config.PathPrefix; u != defaultURL {
+	if u != defaultURL {
 		set = append(set, "  WEFT_SERVER="+u+"\n")
 	}
 	if len(s.config.Auth.Tokens) > 0 {
@@ -105,20 +118,3 @@ func (s *Server) look() string {
 
 // defaultURL is where weft's own commands look for a server unless told otherwise.
 const defaultURL = "http://127.0.0.1:16686"
-
-// overview is the answer at the root of listen.http.
-func (s *Server) overview(host string) string {
-	scheme := "http://"
-	if s.cert != nil {
-		scheme = "https://"
-	}
-	base, p := scheme+host+s.config.PathPrefix, s.config.PathPrefix
-	return fmt.Sprintf(`weft %s, up for %v. There is no page here yet.
-
-  %s/api/weft/v1/openapi.yaml   describes weft's own API
-  %s   is the URL for Grafana's Jaeger data source
-  %s/tempo   is the URL for Grafana's Tempo data source
-  %s/metrics   is for Prometheus; %s/healthz and %s/readyz for probes
-
-%s`, s.o.Version, time.Since(s.started).Round(time.Second), p, base, base, p, p, p, s.hint())
-}

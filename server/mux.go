@@ -54,10 +54,7 @@ func (s *Server) mux() http.Handler {
 	route("GET /metrics", read, http.HandlerFunc(s.serveMetrics))
 	route("GET /healthz", open, http.HandlerFunc(s.serveHealth))
 	route("GET /readyz", open, http.HandlerFunc(s.serveReady))
-	route("GET /login", open, http.HandlerFunc(s.loginForm))
-	route("POST /login", open, http.HandlerFunc(s.login))
-	route("POST /logout", open, http.HandlerFunc(s.logout))
-	route("GET /{$}", read, http.HandlerFunc(s.root))
+	s.routePages(route)
 
 	profiles := http.NewServeMux()
 	profiles.HandleFunc("/debug/pprof/", pprof.Index)
@@ -73,7 +70,7 @@ func (s *Server) mux() http.Handler {
 			problem(w, r, http.StatusMethodNotAllowed, fmt.Sprintf("%s %s: only GET", r.Method, r.URL.Path))
 			return
 		}
-		problem(w, r, http.StatusNotFound, r.URL.Path+": nothing is here; / says what there is")
+		s.nothing(w, r)
 	}))
 
 	h := http.Handler(m)
@@ -134,8 +131,8 @@ func (s *Server) guarded(scope func(*http.Request) Scope, h http.Handler) http.H
 			if status, reason := s.access.allow(r, sc); status != 0 {
 				if status == http.StatusUnauthorized {
 					w.Header().Set("WWW-Authenticate", `Bearer realm="weft"`)
-					if wantsPage(r) {
-						http.Redirect(w, r, s.config.PathPrefix+"/login", http.StatusSeeOther)
+					if navigates(r) {
+						toLogin(w, r)
 						return
 					}
 				}
@@ -145,11 +142,6 @@ func (s *Server) guarded(scope func(*http.Request) Scope, h http.Handler) http.H
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-// wantsPage reports whether a person with a browser asks for a page.
-func wantsPage(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Authorization") == ""
 }
 
 // query passes requests to a handler once the store is open.
@@ -293,12 +285,6 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	json.NewEncoder(w).Encode(body)
-}
-
-// root says what there is, until a page does.
-func (s *Server) root(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprint(w, s.overview(r.Host))
 }
 
 // url returns a TCP listener's address as a URL, or "" if it is off.

@@ -28,6 +28,7 @@ import (
 
 	"github.com/weft-trace/weft/server/ingest"
 	"github.com/weft-trace/weft/server/store"
+	"github.com/weft-trace/weft/ui"
 )
 
 // serverName is what the Server header of every answer says.
@@ -51,6 +52,7 @@ type Server struct {
 	access   *access
 	cert     *certificate
 	receiver *ingest.Receiver
+	page     *ui.Page
 	started  time.Time
 
 	listeners []*listening
@@ -102,7 +104,7 @@ func Start(c Config, o Options) (*Server, error) {
 	}
 	s := &Server{
 		config: c, o: o, log: newLogger(o.Stderr, c.Log), started: time.Now(),
-		ready: make(chan struct{}), failed: make(chan error, 1), stop: make(chan struct{}),
+		page: ui.New(), ready: make(chan struct{}), failed: make(chan error, 1), stop: make(chan struct{}),
 	}
 	if s.access, err = newAccess(&s.config); err != nil {
 		return nil, err

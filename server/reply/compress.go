@@ -29,7 +29,7 @@ var gzipWriters = sync.Pool{New: func() any {
 func Compress(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Encoding")
-		if r.Method == http.MethodHead || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		if r.Method == http.MethodHead || !AcceptsGzip(r.Header.Values("Accept-Encoding")) {
 			h.ServeHTTP(w, r)
 			return
 		}
@@ -39,9 +39,9 @@ func Compress(h http.Handler) http.Handler {
 	})
 }
 
-// acceptsGzip reports whether gzip, or anything, is accepted with a weight
+// AcceptsGzip reports whether gzip, or anything, is accepted with a weight
 // above zero.
-func acceptsGzip(headers []string) bool {
+func AcceptsGzip(headers []string) bool {
 	anything, named := false, false
 	for _, h := range headers {
 		for part := range strings.SplitSeq(h, ",") {

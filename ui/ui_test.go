@@ -1,0 +1,81 @@
+package ui
+
+import (
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// What is built fits the policy that it is served with, and any prefix.
+func TestDocument(t *testing.T) {
+	p := New()
+	base := strings.Index(p.document, placeholder)
+	if first := regexp.MustCompile(`\s(src|href)=`).FindStringIndex(strings.Replace(p.document, placeholder, strings.Repeat(" ", len(placeholder)), 1)); first == nil || first[0] < base {
+		t.Errorf("something is loaded before %s, so from elsewhere:\n%s", placeholder, p.document)
+	}
+	for _, m := range regexp.MustCompile(`\s(?:src|href)="([^"]*)"`).FindAllStringSubmatch(p.document, -1) {
+		if !strings.HasPrefix(m[1], "./") {
+			t.Errorf("%s: want a path that starts with ./", m[1])
+		}
+		if name := strings.TrimPrefix(m[1], "."); name != "/" && p.files[name[1:]] == nil {
+			t.Errorf("%s is not there", m[1])
+		}
+	}
+	for _, bad := range []string{`<style`, ` style=`, ` on\w+=`, `<script[^>]*>\s*[^<\s]`, `https?://`} {
+		if m := regexp.MustCompile(bad).FindString(p.document); m != "" {
+			t.Errorf("the document has %q, which its policy refuses", m)
+		}
+	}
+}
+
+// No file asks another site for anything by itself.
+func TestStyles(t *testing.T) {
+	styles := 0
+	for name, f := range New().files {
+		if strings.HasSuffix(name, ".css") {
+			styles++
+			if m := regexp.MustCompile(`(?i)(@import|url\(\s*["']?(https?:)?//)[^;]*`).Find(f.data); m != nil {
+				t.Errorf("%s: %s", name, m)
+			}
+		}
+	}
+	if styles == 0 {
+		t.Error("there are no style sheets")
+	}
+}
+
+func TestRoot(t *testing.T) {
+	for target, want := range map[string]string{
+		"/": "./", "/search": "./", "/search?q=a/b/c": "./", "/trace/x": "../", "/trace/x/": "../../", "/trace/a%2Fb": "../", "/a/b/c/d": "../../../",
+	} {
+		if got := Root(httptest.NewRequest("GET", target, nil)); got != want {
+			t.Errorf("%s: %s; want %s", target, got, want)
+		}
+	}
+}
+
+// A build that cannot be served is noticed, and why.
+func TestLoadErrors(t *testing.T) {
+	good := "<head>\n" + placeholder + "\n</head>"
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"no document":      {map[string]string{"favicon.svg": "<svg/>"}, "index.html is missing"},
+		"no base":          {map[string]string{"index.html": "<head></head>"}, "0 times"},
+		"two bases":        {map[string]string{"index.html": good + good}, "2 times"},
+		"unknown file":     {map[string]string{"index.html": good, "assets/x.wasm": "x"}, "assets/x.wasm: no media type"},
+		"nothing is wrong": {map[string]string{"index.html": good, "assets/x.js": "x"}, ""},
+	} {
+		files := fstest.MapFS{}
+		for name, text := range tt.files {
+			files[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		_, err := load(files)
+		if got := err; tt.want == "" && got != nil || tt.want != "" && (got == nil || !strings.Contains(got.Error(), tt.want)) {
+			t.Errorf("%s: %v; want %q", name, got, tt.want)
+		}
+	}
+}
