@@ -10,9 +10,12 @@ const keyword = /^(and|or|not|in|exists)$/i;
 const intrinsics = new Set(["service", "name", "kind", "status", "message", "status.message", "duration", "trace", "trace.id", "span", "span.id", "parent", "parent.id", "scope", "scope.name", "scope.version", "event", "event.name"]);
 const prefixed = /^(?:\.|span\.|resource\.|event\.|scope\.)./;
 
+// Controls, and what cannot be seen or changes the direction of a text, would make a query unreadable.
+const odd = /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
 /** A text in quotes, with the escapes that the server reads. */
 export function quote(text: string): string {
-  return JSON.stringify(text.replace(/\p{Surrogate}/gu, "\ufffd")).replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
+  return JSON.stringify(text.replace(/\p{Surrogate}/gu, "\ufffd")).replace(odd, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 }
 
 /** The field of an attribute, as a query names it; "" if it has no name that a query could have (the empty key). */
