@@ -287,8 +287,12 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(body)
 }
 
-// url returns a TCP listener's address as a URL, or "" if it is off.
-func (s *Server) url(key string) string {
+// url returns a listener's address as a URL, or "" if it is off.
+func (s *Server) url(key string) string { return s.urlFor(key, "localhost") }
+
+// urlFor is url for a client that reaches this machine by a name, which may
+// have a port.
+func (s *Server) urlFor(key, name string) string {
 	a := s.Addr(key)
 	if a == nil {
 		return ""
@@ -302,7 +306,11 @@ func (s *Server) url(key string) string {
 	}
 	host, port, _ := net.SplitHostPort(a.String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = name
+		if h, _, err := net.SplitHostPort(name); err == nil {
+			host = h
+		}
+		host = strings.Trim(host, "[]")
 	}
 	return scheme + net.JoinHostPort(host, port)
 }

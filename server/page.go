@@ -46,7 +46,7 @@ func (s *Server) routePages(route func(pattern string, scope func(*http.Request)
 	route("GET /login", open, http.HandlerFunc(s.loginForm))
 	route("POST /login", open, http.HandlerFunc(s.login))
 	route("POST /logout", open, http.HandlerFunc(s.logout))
-	route("GET /session", read, http.HandlerFunc(s.session))
+	route("GET /session", read, http.HandlerFunc(s.serveSession))
 }
 
 // root answers a browser with the page, and others with what there is, in words.
@@ -146,19 +146,34 @@ func checkedNext(next string) string {
 	return next
 }
 
-// session says who the page's user is, and so whether there is a way out.
-func (s *Server) session(w http.ResponseWriter, r *http.Request) {
-	body := struct {
-		Login  bool    `json:"login"`          // by the form: POST logout ends it
-		Name   string  `json:"name,omitempty"` // of the token
-		Scopes []Scope `json:"scopes"`
-	}{Scopes: []Scope{ScopeAdmin}}
+// session is what the page has to know of its user and its server.
+type session struct {
+	Login     bool              `json:"login"`          // by the form: POST logout ends it
+	Name      string            `json:"name,omitempty"` // of the token
+	Scopes    []Scope           `json:"scopes"`
+	Receivers map[string]string `json:"receivers"` // where programs send to, by protocol; those that are on
+	Tokens    bool              `json:"tokens"`    // whether they need one
+	Retention struct {
+		AgeNanos int64 `json:"ageNanos"` // 0: no limit
+		Bytes    int64 `json:"bytes"`    // 0: no limit
+	} `json:"retention"`
+}
+
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
+	v := session{Scopes: []Scope{ScopeAdmin}, Receivers: map[string]string{}, Tokens: len(s.config.Auth.Tokens) > 0}
 	if g := s.access.known(r); g != nil {
-		body.Login = r.Header.Get("Authorization") == ""
-		body.Name, body.Scopes = g.name, g.scopes
+		v.Login = r.Header.Get("Authorization") == ""
+		v.Name, v.Scopes = g.name, g.scopes
 	}
+	for key, protocol := range map[string]string{"listen.otlp_grpc": "otlpGrpc", "listen.otlp_http": "otlpHttp", "listen.zipkin": "zipkin"} {
+		if u := s.urlFor(key, r.Host); u != "" {
+			v.Receivers[protocol] = u
+		}
+	}
+	v.Retention.AgeNanos = max(0, int64(s.config.Store.Retention.Age))
+	v.Retention.Bytes = max(0, int64(s.config.Store.Retention.Size))
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(body)
+	json.NewEncoder(w).Encode(v)
 }
 
 // overview is the answer at the root of listen.http to what is no browser.
