@@ -21,7 +21,7 @@ export default defineConfig({
   },
   server: {
     host: "127.0.0.1",
-    proxy: { "^/(api|login|logout|healthz|readyz|metrics)": { target: server, changeOrigin: true } },
+    proxy: { "^/(api|login|logout|session|healthz|readyz|metrics)": { target: server, changeOrigin: true } },
   },
   test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
 } as import("vitest/config").ViteUserConfig);

@@ -1,0 +1,78 @@
+import type { Calls, Graph as Answer } from "../../api/types";
+
+export type NodeType = Answer["nodes"][number]["type"];
+
+/** A service, or what services call. Different types may share a name, so the id has both. */
+export interface Node {
+  id: string;
+  name: string;
+  type: NodeType;
+  system: string;
+  count: number; // calls to it; of what nobody calls: calls that it makes
+  errors: number;
+  rate: number | null;
+  p99: number | undefined; // of the slowest of the edges to it, nanoseconds
+}
+
+export interface Edge {
+  id: string;
+  from: string; // ids of nodes
+  to: string;
+  connection: Answer["edges"][number]["connection"];
+  system: string;
+  calls: Calls;
+}
+
+export interface Graph {
+  nodes: Node[];
+  edges: Edge[];
+}
+
+export function nodeId(type: NodeType, name: string): string {
+  return `${type}:${name}`;
+}
+
+/** Above this share of failed calls a node or an edge is shown as failing. */
+export const failing = 0.01;
+
+export function errorShare(c: { count: number; errors: number }): number {
+  return c.count > 0 ? c.errors / c.count : 0;
+}
+
+/** The graph as the map shows it, edges between the same two nodes one by kind of connection. */
+export function graphOf(a: Answer): Graph {
+  const nodes = new Map<string, Node>();
+  const add = (type: NodeType, name: string, system = "") => {
+    const id = nodeId(type, name);
+    let n = nodes.get(id);
+    if (!n) nodes.set(id, (n = { id, name, type, system, count: 0, errors: 0, rate: null, p99: undefined }));
+    return n;
+  };
+  for (const n of a.nodes) add(n.type, n.name, n.system);
+  const edges: Edge[] = [];
+  for (const e of a.edges) {
+    const from = add("service", e.client);
+    const to = add(e.serverType, e.server, e.system);
+    edges.push({ id: `${from.id}>${to.id}>${e.connection}`, from: from.id, to: to.id, connection: e.connection, system: e.system ?? "", calls: e.calls });
+  }
+  const called = new Set(edges.map((e) => e.to));
+  for (const e of edges) {
+    count(nodes.get(e.to)!, e);
+    if (!called.has(e.from)) count(nodes.get(e.from)!, e);
+  }
+  return { nodes: [...nodes.values()], edges };
+}
+
+function count(n: Node, e: Edge): void {
+  n.count += e.calls.count;
+  n.errors += e.calls.errors;
+  n.rate = (n.rate ?? 0) + (e.calls.rate ?? 0);
+  if (e.calls.p99 !== undefined) n.p99 = Math.max(n.p99 ?? 0, e.calls.p99);
+}
+
+/** The part of the graph that is a node and those it has an edge with. */
+export function neighbourhood(g: Graph, id: string): Graph {
+  const edges = g.edges.filter((e) => e.from === id || e.to === id);
+  const ids = new Set([id, ...edges.flatMap((e) => [e.from, e.to])]);
+  return { nodes: g.nodes.filter((n) => ids.has(n.id)), edges };
+}
