@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -44,7 +45,7 @@ func newCompany(seed uint64, rate float64, now time.Time, slowFor time.Duration)
 
 func newInstance(i, n int, service, version, language string) *instance {
 	const letters = "bcdfghjklmnpqrstvwxz2456789"
-	pod := fmt.Sprintf("%s-%x-%c%c%c%c", service, 0x6b8f4d21+uint32(len(version)+i)*0x1030507, letters[(i*7+n*5)%27], letters[(i*3+n*11)%27], letters[(i*13+n*17)%27], letters[(i*5+n*3)%27])
+	pod := fmt.Sprintf("%s-%x-%c%c%c%c", service, crc32.ChecksumIEEE([]byte(service+version)), letters[(i*7+n*5)%27], letters[(i*3+n*11)%27], letters[(i*13+n*17)%27], letters[(i*5+n*3)%27])
 	region := []string{"eu-west-1", "us-east-1"}[n%2]
 	return &instance{resource(service, "service.version", version, "service.namespace", "store", "deployment.environment.name", "production", "cloud.region", region,
 		"k8s.pod.name", pod, "host.name", fmt.Sprintf("node-%d.%s", 10+(i*3+n)%8, region), "telemetry.sdk.language", language), version}

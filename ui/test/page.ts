@@ -1,0 +1,67 @@
+import { expect, test as base, type Page } from "@playwright/test";
+import { join } from "node:path";
+import { axe } from "./axe";
+import { root, type Ids } from "./serve";
+
+/** The server that setup.ts started. */
+export const main: { url: string; otlp: string; ids: Ids } = JSON.parse(process.env.WEFT_MAIN ?? "{}");
+
+/** What must not happen on any page, whatever it shows. */
+export interface Watch {
+  /** Messages of the console that this test expects. */
+  expects(...messages: RegExp[]): void;
+  problems: string[];
+}
+
+/**
+ * A test whose pages are watched: a script that runs though it is a text, a dialog, an error on the console, a violation of
+ * the Content-Security-Policy, or a request to anybody but the server fails it.
+ */
+export const test = base.extend<{ watch: Watch }>({
+  watch: [
+    async ({ context }, use) => {
+      const expected: RegExp[] = [];
+      const watch: Watch = { problems: [], expects: (...m) => expected.push(...m) };
+      const add = (s: string) => {
+        if (!expected.some((e) => e.test(s))) watch.problems.push(s);
+      };
+      await context.exposeBinding("weftTestProblem", (_, s: string) => add(s));
+      await context.addInitScript(() => {
+        const problem = (s: string) => (window as any).weftTestProblem(s);
+        addEventListener("securitypolicyviolation", (e) => problem(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample} ${e.sourceFile}:${e.lineNumber}`));
+        Object.defineProperty(window, "broken", { set: () => problem("a text ran as a script") });
+        addEventListener("DOMContentLoaded", () => {
+          if (!document.documentElement) return;
+          if ((Object.prototype as any).polluted !== undefined) problem("Object.prototype was written to");
+        });
+      });
+      context.on("console", (m) => m.type() === "error" && add(`console: ${m.text()} (${m.location().url})`));
+      context.on("weberror", (e) => add(`exception: ${e.error().stack ?? e.error()}`));
+      context.on("dialog", (d) => {
+        add(`dialog: ${d.message()}`);
+        void d.dismiss();
+      });
+      context.on("request", (r) => {
+        const { protocol, hostname } = new URL(r.url());
+        if (!["data:", "blob:"].includes(protocol) && hostname !== "127.0.0.1") add(`request to ${r.url()}`);
+      });
+      await use(watch);
+      expect(watch.problems).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Takes a picture for people to look at, into ui/test/screenshots. */
+export async function shot(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(root, "ui/test/screenshots", name + ".png"), animations: "disabled" });
+}
+
+/** What axe-core calls serious or critical. */
+export async function inaccessible(page: Page, where: string): Promise<string[]> {
+  const found = await axe(page);
+  const bad = found.filter((v) => v.impact === "serious" || v.impact === "critical");
+  return bad.map((v) => `${where}: ${v.id} (${v.impact}): ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 200)} ${n.why}`).join(" | ")}`);
+}
+
+export { expect, type Page };
