@@ -33,10 +33,10 @@ export function apiURL(path: string, query: Query = {}): string {
 const longestURL = 4000;
 const posts = new Set(["/search", "/aggregate", "/heatmap", "/differences", "/waits"]);
 
-/** Asks the API. Throws a Problem, or an AbortError if the signal said so. */
-export async function ask(path: string, query: Query = {}, signal?: AbortSignal, accept = "application/json"): Promise<Response> {
+/** Asks the API. Throws a Problem, or an AbortError if the signal said so. An etag in headers may be answered with 304. */
+export async function ask(path: string, query: Query = {}, signal?: AbortSignal, accept = "application/json", headers: Record<string, string> = {}): Promise<Response> {
   let url = apiURL(path, query);
-  const init: RequestInit = { signal, headers: { Accept: accept }, credentials: "same-origin" };
+  const init: RequestInit = { signal, headers: { ...headers, Accept: accept }, credentials: "same-origin" };
   if (url.length > longestURL && posts.has(path)) {
     init.method = "POST";
     init.body = new URLSearchParams(url.slice(url.indexOf("?") + 1));
@@ -49,7 +49,7 @@ export async function ask(path: string, query: Query = {}, signal?: AbortSignal,
     if ((e as Error).name === "AbortError") throw e;
     throw new Problem(0, "");
   }
-  if (r.ok) return r;
+  if (r.ok || r.status === 304) return r;
   if (r.status === 401) {
     location.assign(base + "login?next=" + encodeURIComponent(location.pathname.slice(base.length) + location.search));
     await new Promise(() => {}); // the page is being left
