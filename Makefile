@@ -1,5 +1,6 @@
 # `make` lists what there is to make. Everything needs Go and git; the tests
-# install a PostgreSQL server from Debian's packages if they may (scripts/with-postgres).
+# install a PostgreSQL server and Chromium from Debian's packages if they may
+# (scripts/with-postgres, scripts/with-browser).
 
 GO ?= go
 FUZZTIME ?= 30s
@@ -17,12 +18,13 @@ build: ## build bin/weft
 	$(GO) build -o bin/weft ./cmd/weft
 
 .PHONY: demo
-demo: ## weave the example shop, run it, put load on it, show one whole trace
-	@sh scripts/demo
+demo: ## weave the example shop, run it under load, show one whole trace; OPEN=1 in a browser
+	@sh scripts/demo $(if $(OPEN),--open)
 
 .PHONY: test
 test: check ## everything CI runs: check, then all tests
 	scripts/with-postgres $(MAKE) --no-print-directory unit race shop
+	@$(MAKE) --no-print-directory ui-test
 
 .PHONY: check
 check: ## gofmt, go vet and staticcheck
@@ -43,6 +45,37 @@ race: ## the concurrent packages under the race detector
 .PHONY: shop
 shop: ## the tests of examples/shop, a module of its own
 	cd examples/shop && SHOP_TEST_POSTGRES="$${WEFT_TEST_POSTGRES:-}" $(GO) test -timeout 10m ./...
+
+.PHONY: ui
+ui: ## build the web page into ui/dist, which is committed; after changes in ui/
+	@scripts/with-browser --node $(MAKE) --no-print-directory ui-build
+
+.PHONY: ui-test
+ui-test: ## the tests of the web page: types, units, ui/dist, and all of it in Chromium
+	@scripts/with-browser $(MAKE) --no-print-directory ui-check ui-browser
+
+# The rest of the page's targets run inside scripts/with-browser.
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: ui-build
+ui-build: ui/node_modules/.package-lock.json
+	cd ui && npm run --silent check
+	cd ui && npx vite build --logLevel warn
+
+.PHONY: ui-check
+ui-check: ui/node_modules/.package-lock.json
+	cd ui && npm run --silent check
+	cd ui && npm run --silent unit
+	@echo "ui/dist is what ui/src gives?"
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && (cd ui && npx vite build --logLevel warn --outDir "$$dir" --emptyOutDir) && \
+		{ diff -rq "$$dir" ui/dist || { echo "ui/dist is not what ui/src gives: run make ui, and commit ui/dist with the change"; exit 1; }; }
+
+.PHONY: ui-browser
+ui-browser: ui/node_modules/.package-lock.json build
+	cd ui && WEFT="$(CURDIR)/bin/weft" npm run --silent e2e
 
 .PHONY: storm
 storm: ## what takes long: the runtime patch on every Go version, storms of goroutines
