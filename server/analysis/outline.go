@@ -346,3 +346,16 @@ func (o *Outline) SelfTimes() []int64 {
 	}
 	return self
 }
+
+// SelfTime is that of one row.
+func (o *Outline) SelfTime(row int) int64 {
+	self, covered := o.Durations[row], o.Offsets[row]
+	for c, end := row+1, row+int(o.Sizes[row]); c < end; c += int(o.Sizes[c]) {
+		from, until := max(o.Offsets[c], covered), min(o.EndOf(c), o.EndOf(row))
+		if from < until {
+			self -= until - from
+			covered = until
+		}
+	}
+	return self
+}

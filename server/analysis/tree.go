@@ -50,7 +50,7 @@ func Build(spans []span.Span) *Tree {
 	for row := range t.Spans {
 		n := &t.Spans[row]
 		*n = Node{Span: &spans[o.Spans[row]], Parent: int(o.Parents[row]), Offset: o.Offsets[row], Shift: o.Shift(row)}
-		n.Warnings = o.Odd[row].texts(n.Span, n.Shift)
+		n.Warnings = o.Odd[row].Texts(n.Span, n.Shift)
 		n.Children, all = all[:0:counts[row]], all[counts[row]:]
 		if n.Parent == none {
 			t.Roots = append(t.Roots, row)
@@ -63,8 +63,9 @@ func Build(spans []span.Span) *Tree {
 	return t
 }
 
-// texts returns what is odd about a span in words.
-func (o Oddity) texts(s *span.Span, shift int64) (texts []string) {
+// Texts returns what is odd about a span in words; shift is what was added to
+// its start.
+func (o Oddity) Texts(s *span.Span, shift int64) (texts []string) {
 	add := func(format string, args ...any) { texts = append(texts, fmt.Sprintf(format, args...)) }
 	if o&SharedID != 0 {
 		add("its id %s is that of another span of the trace", s.ID)

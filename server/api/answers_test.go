@@ -150,7 +150,7 @@ func TestTraceForms(t *testing.T) {
 			t.Errorf("%s: saved as %q", r.query, w.Header().Get("Content-Disposition"))
 		}
 	}
-	if w := ask("", "application/vnd.weft.columns"); w.Code != 406 {
+	if w := ask("", "application/vnd.apache.parquet"); w.Code != 406 {
 		t.Errorf("a form that is not there: %d", w.Code)
 	}
 }

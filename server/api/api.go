@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-trace/weft/server/outline"
 	"github.com/weft-trace/weft/server/store"
 )
 
@@ -40,8 +41,9 @@ type Options struct {
 // see Admin.
 type API struct {
 	Options
-	mux   *http.ServeMux
-	start time.Time
+	mux      *http.ServeMux
+	start    time.Time
+	outlines outline.Reader
 }
 
 // route is a method and path with what answers it.
@@ -56,6 +58,8 @@ type route struct {
 // routes are all there are; openapi.yaml has them, too.
 var routes = []route{
 	{method: "GET", path: "/traces/{id}", answer: (*API).trace},
+	{method: "GET", path: "/traces/{id}/spans/{spanId}", answer: (*API).span},
+	{method: "GET", path: "/traces/{id}/find", answer: (*API).find},
 	{method: "GET", path: "/traces/{id}/logs", answer: (*API).traceLogs},
 	{method: "GET", path: "/traces/{id}/critical-path", answer: (*API).criticalPath},
 	{method: "GET", path: "/compare", answer: (*API).compare},
@@ -96,7 +100,7 @@ func New(o Options) *API {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{Options: o, mux: http.NewServeMux(), start: o.Clock()}
+	a := &API{Options: o, mux: http.NewServeMux(), start: o.Clock(), outlines: outline.Reader{Store: o.Store}}
 	for _, r := range routes {
 		a.mux.HandleFunc(r.method+" "+Root+r.path, func(w http.ResponseWriter, req *http.Request) { a.serve(w, req, r) })
 	}

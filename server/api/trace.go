@@ -12,6 +12,7 @@ import (
 
 	"github.com/weft-trace/weft/server/analysis"
 	"github.com/weft-trace/weft/server/otlp"
+	"github.com/weft-trace/weft/server/outline"
 	"github.com/weft-trace/weft/server/query"
 	"github.com/weft-trace/weft/server/reply"
 	"github.com/weft-trace/weft/server/span"
@@ -22,6 +23,7 @@ var forms = []struct{ name, contentType string }{
 	{"json", "application/json"},
 	{"otlp-json", "application/vnd.opentelemetry.otlp+json"},
 	{"otlp", "application/x-protobuf"},
+	{"columns", outline.ContentType},
 }
 
 // form returns the form of trace that the client asked for: by the parameter
@@ -94,6 +96,9 @@ func (a *API) trace(c *call) error {
 	if problem != nil {
 		return problem
 	}
+	if form == "columns" {
+		return a.columns(c)
+	}
 	if err := c.done(); err != nil {
 		return err
 	}
@@ -101,10 +106,7 @@ func (a *API) trace(c *call) error {
 	if err != nil {
 		return err
 	}
-	tag := etag(spans, form)
-	c.w.Header().Set("Etag", tag)
-	if matches(c.r.Header.Values("If-None-Match"), tag) {
-		c.w.WriteHeader(http.StatusNotModified)
+	if c.has(etag(spans, form)) {
 		return nil
 	}
 	name := spans[0].TraceID.String()
@@ -127,6 +129,16 @@ func etag(spans []span.Span, form string) string {
 		h.Write(spans[i].ID[:])
 	}
 	return `"` + form + "-" + strconv.Itoa(len(spans)) + "-" + strconv.FormatUint(h.Sum64(), 36) + `"`
+}
+
+// has tells the client an answer's tag, and answers if the client has it already.
+func (c *call) has(tag string) bool {
+	c.w.Header().Set("Etag", tag)
+	if !matches(c.r.Header.Values("If-None-Match"), tag) {
+		return false
+	}
+	c.w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // matches reports whether the header If-None-Match names the tag.
@@ -226,18 +238,23 @@ func (w *writer) node(n *analysis.Node) {
 	b := w.b[:len(w.b)-1] // reopen the object
 	b = append(b, `,"depth":`...)
 	b = strconv.AppendInt(b, int64(n.Depth), 10)
-	if n.Shift != 0 {
+	w.b = appendOddities(b, n.Shift, n.Warnings)
+}
+
+// appendOddities ends the object of a span with what is odd about it.
+func appendOddities(b []byte, shift int64, warnings []string) []byte {
+	if shift != 0 {
 		b = append(b, `,"shiftNanos":`...)
-		b = strconv.AppendInt(b, n.Shift, 10)
+		b = strconv.AppendInt(b, shift, 10)
 	}
-	if len(n.Warnings) > 0 {
+	if len(warnings) > 0 {
 		b = append(b, `,"warnings":[`...)
-		for _, text := range n.Warnings {
+		for _, text := range warnings {
 			b = reply.AppendString(reply.Comma(b), text)
 		}
 		b = append(b, ']')
 	}
-	w.b = append(b, '}')
+	return append(b, '}')
 }
 
 func appendServices(b []byte, services []query.ServiceCount) []byte {

@@ -190,6 +190,28 @@ func (s *scan) filter(v *view, rows bitset) error {
 	return s.expr.eval(v, rows)
 }
 
+// Matching returns those of the rows of a block, ascending, that fulfil the query.
+func (q *Query) Matching(b *block.Block, rows []uint32) ([]uint32, error) {
+	if q == nil || q.Expr == nil {
+		return rows, nil
+	}
+	v := newView(b)
+	defer v.close()
+	set := v.bits()
+	defer v.drop(set)
+	for _, r := range rows {
+		set.set(r)
+	}
+	if err := arrange(q.Expr).eval(v, set); err != nil {
+		return nil, err
+	}
+	var found []uint32
+	for r := range set.all() {
+		found = append(found, r)
+	}
+	return found, nil
+}
+
 // spent reports whether the budget is used up. It never is before the first block.
 func (s *scan) spent() bool {
 	switch {

@@ -122,7 +122,7 @@ func (c *compressor) suitable() bool {
 	}
 	typ, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return strings.HasPrefix(typ, "text/") || strings.HasSuffix(typ, "json") || strings.HasSuffix(typ, "yaml") ||
-		strings.HasSuffix(typ, "protobuf") || strings.HasSuffix(typ, "javascript") || strings.HasSuffix(typ, "xml")
+		strings.HasSuffix(typ, "protobuf") || strings.HasSuffix(typ, "columns") || strings.HasSuffix(typ, "javascript") || strings.HasSuffix(typ, "xml")
 }
 
 func (c *compressor) start(compressed bool) {
