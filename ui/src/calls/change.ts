@@ -1,0 +1,142 @@
+import type { Calls } from "../api/types";
+
+/**
+ * What is different now from the time before: only what is no chance, and large enough that somebody wants to know. weight ranks
+ * changes, also those of different services; worse is undefined for what is neither good nor bad.
+ */
+export type Change = { weight: number; worse?: boolean } & (
+  | { what: "errors"; before: number; now: number } // shares of the calls
+  | { what: "p50" | "p90" | "p99"; before: number; now: number } // nanoseconds
+  | { what: "traffic"; before: number; now: number } // calls a second
+  | { what: "new"; now: number }
+  | { what: "gone"; before: number }
+  | { what: "silent"; before: number; since: number } // milliseconds
+);
+
+/** What changes judges. */
+export interface Times {
+  now: Calls;
+  before: Calls;
+  covered?: number; // the part of the time before that the store has data of, 0 to 1; 1 if it is not said
+  seconds: number; // the length of either time
+  silent?: number; // since when nothing was called, in milliseconds, if that is no chance
+}
+
+const sure = 4; // standard deviations: one false alarm in some ten thousand comparisons
+const fewest = 10; // calls that make somebody's absence, or presence, a fact
+
+/** What changed, the most important first; empty if nothing did, or if there is nothing to compare with. */
+export function changes(t: Times): Change[] {
+  const { now, before, seconds, silent } = t;
+  const covered = t.covered ?? 1;
+  if (covered < 0.1) return [];
+  const rateBefore = before.count / (seconds * covered);
+  const rateNow = now.count / seconds;
+  const out: Change[] = [];
+  if (before.count === 0) return now.count >= fewest ? [{ what: "new", now: rateNow, weight: 0.6 }] : [];
+  if (now.count === 0) return rateBefore * seconds >= fewest ? [{ what: "gone", before: rateBefore, worse: true, weight: 4 }] : [];
+  if (silent !== undefined) out.push({ what: "silent", before: rateNow, since: silent, worse: true, weight: 4 });
+  const errors = errorChange(now, before);
+  if (errors) out.push(errors);
+  const latency = latencyChange(now, before);
+  // What fails early is quick: that is no improvement.
+  if (latency && !(errors?.worse && !latency.worse)) out.push(latency);
+  if (silent === undefined) {
+    const traffic = trafficChange(now.count, before.count, covered, rateNow, rateBefore);
+    if (traffic) out.push(traffic);
+  }
+  return out.sort((a, b) => b.weight - a.weight);
+}
+
+/** How sure it is that two shares of failures differ, in standard deviations: the signed root of the likelihood ratio. */
+export function errorEvidence(now: Calls, before: Calls): number {
+  const all = now.count + before.count;
+  const failed = now.errors + before.errors;
+  if (failed === 0 || failed === all || now.count === 0 || before.count === 0) return 0;
+  let g = 0;
+  for (const c of [now, before]) {
+    for (const [seen, whole] of [[c.errors, failed], [c.count - c.errors, all - failed]]) {
+      if (seen > 0) g += 2 * seen * Math.log((seen * all) / (c.count * whole));
+    }
+  }
+  return Math.sqrt(Math.max(0, g)) * Math.sign(now.errors / now.count - before.errors / before.count);
+}
+
+function errorChange(now: Calls, before: Calls): Change | undefined {
+  const n = now.errors / now.count;
+  const b = before.errors / before.count;
+  const evidence = errorEvidence(now, before);
+  const size = Math.abs(n - b);
+  const ratio = Math.max(n, b) / Math.max(Math.min(n, b), 1e-4);
+  if (Math.abs(evidence) < sure || size < 0.002 || ratio < 1.5 || Math.max(now.errors, before.errors) < 3) return undefined;
+  const weight = 10 * Math.sqrt(size) * (0.5 + 0.5 * Math.min(1, Math.log2(ratio) / 3));
+  return { what: "errors", before: b, now: n, worse: n > b, weight: weigh(weight, evidence, n > b) };
+}
+
+const quantiles = [
+  { what: "p50", ratio: 1.3, weight: 1.2 },
+  { what: "p90", ratio: 1.4, weight: 1 },
+  { what: "p99", ratio: 1.5, weight: 0.8 },
+] as const;
+
+const shortest = 500_000; // a difference in nanoseconds that a caller may notice
+
+/** The percentile that changed most, if one did. */
+function latencyChange(now: Calls, before: Calls): Change | undefined {
+  let most: Change | undefined;
+  for (const q of quantiles) {
+    const n = now[q.what];
+    const b = before[q.what];
+    if (!n || !b || Math.abs(n - b) < shortest || Math.max(n / b, b / n) < q.ratio) continue;
+    const evidence = Math.log(n / b) / Math.hypot(spread(now, q.what), spread(before, q.what), 0.05);
+    if (Math.abs(evidence) < sure || (q.what === "p90" && !shifted(now, before))) continue;
+    const weight = weigh(Math.min(5, Math.abs(Math.log2(n / b))) * q.weight, evidence, n > b);
+    if (!most || weight > most.weight) most = { what: q.what, before: b, now: n, worse: n > b, weight };
+  }
+  return most;
+}
+
+/**
+ * Whether more of the distribution moved than its 90th percentile. Where a tenth of the calls is of a slow kind, the percentile
+ * falls into either kind by chance, while its neighbours stay.
+ */
+function shifted(now: Calls, before: Calls): boolean {
+  const up = now.p90! > before.p90!;
+  return [now.p50! / before.p50!, now.p99! / before.p99!].some((r) => (up ? r > 1.15 : r < 1 / 1.15));
+}
+
+/**
+ * How uncertain a percentile is: the standard error of its logarithm. The median's from the width of the distribution, as if
+ * it were log-normal; those of the tail from its slope, as if it fell like a power (Hill's estimator). Without enough calls
+ * beyond it a percentile says nothing.
+ */
+export function spread(c: Calls, what: "p50" | "p90" | "p99"): number {
+  const { count: n, p50, p90, p99 } = c;
+  if (!p50 || !p90 || !p99) return Infinity;
+  const beyond = n * (what === "p50" ? 0.5 : what === "p90" ? 0.1 : 0.01);
+  if (beyond < (what === "p99" ? 3 : 5)) return Infinity;
+  const sigma = Math.max(0.1, Math.log(p90 / p50) / 1.28);
+  if (what === "p50") return (1.25 * sigma) / Math.sqrt(n);
+  const slope = Math.max(0.1, Math.log(p99 / p90) / Math.LN10, what === "p90" ? sigma / 2 : 0);
+  return slope / Math.sqrt(beyond);
+}
+
+function trafficChange(now: number, before: number, covered: number, rateNow: number, rateBefore: number): Change | undefined {
+  const ratio = Math.max(rateNow / rateBefore, rateBefore / rateNow);
+  if (ratio < 2 || Math.max(now, before / covered) < 50) return undefined;
+  // Calls come in bursts: the deviation is taken as three times that of independent ones.
+  const evidence = (now - before / covered) / (3 * Math.sqrt(now + before / covered ** 2));
+  if (Math.abs(evidence) < sure) return undefined;
+  return { what: "traffic", before: rateBefore, now: rateNow, weight: weigh(Math.min(4, Math.log2(ratio)) * 0.6, evidence, true) };
+}
+
+// What got better is told after what got worse, what is barely sure after what is certain.
+function weigh(weight: number, evidence: number, worse: boolean): number {
+  return weight * Math.min(1, Math.abs(evidence) / 8) * (worse ? 1 : 0.3);
+}
+
+/** The part of the time before from that the store has data of; oldest in milliseconds, undefined if that is not known. */
+export function coveredBefore(from: number, to: number, oldest: number | undefined): number {
+  if (oldest === undefined) return 1;
+  return Math.min(1, Math.max(0, (from - oldest) / (to - from)));
+}

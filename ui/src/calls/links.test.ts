@@ -1,0 +1,23 @@
+import { expect, it, vi } from "vitest";
+
+vi.mock("../range", () => ({ rangeParams: () => ({ from: "-6h" }) }));
+vi.mock("../router", () => ({ url: (path: string, q: object) => path + " " + JSON.stringify(q) }));
+vi.mock("../format", () => ({ queryDuration: (ns: number) => `${ns / 1e6}ms` }));
+
+const { queryOf, searchURL, serviceURL } = await import("./links");
+
+it("asks for the requests to a service", () => {
+  expect(queryOf({ service: "checkout", requests: true })).toBe("service = checkout and kind in (server, consumer)");
+  expect(queryOf({ service: "my shop" }, { failed: true })).toBe('service = "my shop" and status = error');
+});
+
+it("asks for one operation", () => {
+  expect(queryOf({ service: "a", operation: "GET /x", kind: "server", requests: true }, { over: 80e6, and: "user.id exists" })).toBe(
+    'service = a and name = "GET /x" and kind = server and duration > 80ms and user.id exists',
+  );
+});
+
+it("keeps the range", () => {
+  expect(searchURL({ service: "a" }, { slowest: true })).toContain('"order":"slowest","from":"-6h"');
+  expect(serviceURL("a", "b", "client")).toBe('service {"name":"a","operation":"b","kind":"client","from":"-6h"}');
+});
