@@ -6,6 +6,13 @@ import { root, type Ids } from "./serve";
 /** The server that setup.ts started. */
 export const main: { url: string; otlp: string; ids: Ids } = JSON.parse(process.env.WEFT_MAIN ?? "{}");
 
+/** Asks its API. */
+export async function api<T>(path: string): Promise<T> {
+  const answer = await fetch(main.url + "api/weft/v1/" + path);
+  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
 /** What must not happen on any page, whatever it shows. */
 export interface Watch {
   /** Messages of the console that this test expects. */

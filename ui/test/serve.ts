@@ -79,13 +79,6 @@ export class Server {
     return JSON.parse(stdout).traces;
   }
 
-  /** Asks the API. */
-  async api<T = any>(path: string): Promise<T> {
-    const r = await fetch(this.url + "api/weft/v1/" + path);
-    if (!r.ok) throw new Error(`GET ${path}: ${r.status} ${await r.text()}`);
-    return r.json();
-  }
-
   get said(): string {
     return this.process.said;
   }
