@@ -389,6 +389,22 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Two requests that run at the same time end up in another order each time:
+// what they call tells them apart.
+func TestCompareSwappedSiblings(t *testing.T) {
+	trace := func(first, second string) *Tree {
+		return Build([]span.Span{
+			sp(1, 0, server, 0, 100, "a", "POST"),
+			sp(2, 1, client, 10, 20, "a", "POST"), sp(3, 2, server, 11, 15, first, "POST /"+first), sp(4, 3, client, 12, 5, first, "query"),
+			sp(5, 1, client, 11, 20, "a", "POST"), sp(6, 5, server, 12, 15, second, "POST /"+second),
+		})
+	}
+	c := Compare(trace("quotes", "stock"), trace("stock", "quotes"))
+	if c.Matched != 5 || c.Removed != 1 || c.Added != 1 { // the query is below the other service
+		t.Errorf("%d matched, %d removed, %d added", c.Matched, c.Removed, c.Added)
+	}
+}
+
 func TestWaits(t *testing.T) {
 	account := func(s span.Span, route string, running int64, more ...span.Attr) span.Span {
 		s.Attrs = append(more, span.Attr{Key: KeyRunning, Value: span.IntValue(running)})

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 
 	"github.com/weft-trace/weft/server/span"
@@ -43,10 +44,66 @@ type operation struct {
 
 func operationOf(s *span.Span) operation { return operation{s.Service(), s.Name, s.Kind} }
 
+// form is what a span and those below it look like, as hashes: of what is alike
+// they are equal.
+type form struct {
+	whole    uint64 // the operations of all that is below it
+	children uint64 // the operations of its children
+	own      uint64 // its own operation
+}
+
+// forms returns the form of each span.
+func (t *Tree) forms(seed maphash.Seed) []form {
+	forms := make([]form, len(t.Spans))
+	for i := len(t.Spans) - 1; i >= 0; i-- { // children before their parents
+		f := &forms[i]
+		f.own = maphash.Comparable(seed, operationOf(t.Spans[i].Span))
+		var below, beside uint64 // sums, as the order of siblings is chance
+		for _, child := range t.Spans[i].Children {
+			below += forms[child].whole
+			beside += forms[child].own
+		}
+		f.whole = maphash.Comparable(seed, [2]uint64{f.own, below})
+		f.children = maphash.Comparable(seed, [2]uint64{f.own, beside})
+	}
+	return forms
+}
+
+// matches returns for each of the siblings listA its counterpart among listB,
+// or none. Of those with the same operation the ones are taken that are alike in
+// all that is below them, then those with the same children, then any; always in
+// their order.
+func matches(formsA, formsB []form, listA, listB []int) []int {
+	partner := slices.Repeat([]int{none}, len(listA))
+	taken := make([]bool, len(listB))
+	for _, alike := range []func(form) uint64{
+		func(f form) uint64 { return f.whole },
+		func(f form) uint64 { return f.children },
+		func(f form) uint64 { return f.own },
+	} {
+		free := map[uint64][]int{} // in listB, in order
+		for k, j := range listB {
+			if !taken[k] {
+				h := alike(formsB[j])
+				free[h] = append(free[h], k)
+			}
+		}
+		for k, i := range listA {
+			if h := alike(formsA[i]); partner[k] == none && len(free[h]) > 0 {
+				partner[k], taken[free[h][0]] = listB[free[h][0]], true
+				free[h] = free[h][1:]
+			}
+		}
+	}
+	return partner
+}
+
 // Compare compares two traces.
 func Compare(a, b *Tree) Comparison {
 	c := Comparison{DurationA: a.End - a.Start, DurationB: b.End - b.Start}
 	selfA, selfB := a.SelfTimes(), b.SelfTimes()
+	seed := maphash.MakeSeed()
+	formsA, formsB := a.forms(seed), b.forms(seed)
 	type todo struct {
 		a, b  int
 		depth int
@@ -58,21 +115,14 @@ func Compare(a, b *Tree) Comparison {
 		if len(listA)+len(listB) == 0 {
 			return
 		}
-		counterparts := map[operation][]int{} // in B, in order
-		for _, j := range listB {
-			o := operationOf(b.Spans[j].Span)
-			counterparts[o] = append(counterparts[o], j)
-		}
+		partner := matches(formsA, formsB, listA, listB)
 		pairs := make([]todo, 0, max(len(listA), len(listB)))
 		of := map[int]int{} // by the span of B: its index in pairs
-		for _, i := range listA {
-			p := todo{i, none, depth}
-			o := operationOf(a.Spans[i].Span)
-			if l := counterparts[o]; len(l) > 0 {
-				p.b, counterparts[o] = l[0], l[1:]
-				of[p.b] = len(pairs)
+		for k, i := range listA {
+			if partner[k] != none {
+				of[partner[k]] = len(pairs)
 			}
-			pairs = append(pairs, p)
+			pairs = append(pairs, todo{i, partner[k], depth})
 		}
 		after := map[int][]todo{} // what is only in B, by the index in pairs that it follows
 		last := -1
