@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/weft-trace/weft/server"
@@ -20,11 +21,12 @@ var serveCommand = &command{
 	run:   runServe,
 }
 
-const serveUsage = "[--config FILE] [--KEY=VALUE ...] [--print-config]"
+const serveUsage = "[--config FILE] [--KEY=VALUE ...] [--open] [--print-config]"
 
 const serveText = `Serve takes what programs send, over OTLP (gRPC and HTTP) and as Zipkin spans,
-keeps it in a directory, and answers questions about it: weft's own commands,
-Grafana, Jaeger's UI. It listens on loopback until tokens or client
+keeps it in a directory, and shows it: on its own web page, which is at
+http://127.0.0.1:16686 and opened in a browser by --open, and to weft's other
+commands, Grafana and Jaeger's UI. It listens on loopback until tokens or client
 certificates say who else may use it.
 
 Every setting is a key of one YAML file (--config FILE, or WEFT_CONFIG), a flag
@@ -41,7 +43,7 @@ it at once. SIGHUP makes it read certificates and tokens again.
 
 func runServe(inv *invocation) (int, error) {
 	var rest []string
-	show := false
+	show, open := false, false
 	for _, a := range inv.args {
 		switch a {
 		case "-h", "-help", "--help":
@@ -49,6 +51,8 @@ func runServe(inv *invocation) (int, error) {
 			return 0, server.Usage(inv.stdout)
 		case "-print-config", "--print-config":
 			show = true
+		case "-open", "--open":
+			open = true
 		default:
 			rest = append(rest, a)
 		}
@@ -64,6 +68,17 @@ func runServe(inv *invocation) (int, error) {
 		return 0, l.Print(inv.stdout)
 	}
 
+	var browser func(string)
+	if open {
+		if h := l.Listen.HTTP; h.Off() || strings.HasPrefix(string(h), "unix:") {
+			return 2, fmt.Errorf("serve: --open: no browser reaches listen.http: %s; leave out one of both", h)
+		}
+		browser = func(page string) {
+			if err := browse(page, inv.getenv); err != nil {
+				fmt.Fprintf(inv.stderr, "weft: serve: --open: %v; open %s yourself\n", err, page)
+			}
+		}
+	}
 	if inv.getenv("GOGC") == "" {
 		// Most of the heap is buffers and columns that live for seconds. Measured on
 		// 1,000,000 spans over gRPC: 157 MiB at the peak instead of 220, for 8 % more CPU.
@@ -78,7 +93,7 @@ func runServe(inv *invocation) (int, error) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- server.Run(ctx, l.Config, server.Options{
-			Stdout: inv.stdout, Stderr: inv.stderr, Version: version(), Reload: reload, Notify: inv.getenv("NOTIFY_SOCKET"),
+			Stdout: inv.stdout, Stderr: inv.stderr, Version: version(), Reload: reload, Notify: inv.getenv("NOTIFY_SOCKET"), Browse: browser,
 		})
 	}()
 	for {

@@ -36,12 +36,13 @@ const serverName = "weft"
 
 // Options are what the surroundings of a server give it. The zero value works.
 type Options struct {
-	Stdout  io.Writer        // where it says, in words, that it started and where; nil: nowhere
-	Stderr  io.Writer        // where the log goes; nil: nowhere
-	Version string           // of weft
-	Clock   func() time.Time // of the store; nil: time.Now
-	Reload  <-chan struct{}  // what it sends makes the server read certificates and tokens again; nil: they are read when they change
-	Notify  string           // the socket of the service manager (NOTIFY_SOCKET, see sd_notify(3)); "" for none
+	Stdout  io.Writer         // where it says, in words, that it started and where; nil: nowhere
+	Stderr  io.Writer         // where the log goes; nil: nowhere
+	Version string            // of weft
+	Clock   func() time.Time  // of the store; nil: time.Now
+	Reload  <-chan struct{}   // what it sends makes the server read certificates and tokens again; nil: they are read when they change
+	Browse  func(page string) // is told the address of the page when the server is ready; nil: nobody is
+	Notify  string            // the socket of the service manager (NOTIFY_SOCKET, see sd_notify(3)); "" for none
 }
 
 // Server is a running server. Its methods may be called concurrently.
@@ -277,6 +278,9 @@ func (s *Server) open() {
 	close(s.ready)
 	s.log.Info("ready", "store", c.Dir, "opened_in", time.Since(begin).Round(time.Millisecond).String())
 	io.WriteString(s.o.Stdout, s.greeting())
+	if page := s.Page(); s.o.Browse != nil && page != "" {
+		s.o.Browse(page)
+	}
 	if err := notify(s.o.Notify, "READY=1"); err != nil {
 		s.log.Warn("tell the service manager that weft is ready", "error", err)
 	}
