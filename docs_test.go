@@ -118,7 +118,7 @@ func walk(t *testing.T, root string, visit func(file string)) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && name != "." && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")) {
+		if d.IsDir() && name != "." && (d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".")) {
 			return fs.SkipDir
 		}
 		if !d.IsDir() {

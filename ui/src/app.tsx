@@ -9,20 +9,20 @@ import { Empty, Progress } from "./ui/State";
 type Page = () => Promise<{ default: FunctionComponent<{ id?: string }> }>;
 
 // Each page is loaded when it is first opened.
-const pages: Record<string, { load: Page; ranged: boolean }> = {
+const pages: Record<string, { load: Page; ranged: boolean | ((p: URLSearchParams) => boolean) }> = {
   "": { load: () => import("./pages/overview/Overview"), ranged: true },
   search: { load: () => import("./pages/search/Search"), ranged: true },
   trace: { load: () => import("./pages/trace/Trace"), ranged: false },
   service: { load: () => import("./pages/service/Service"), ranged: true },
   map: { load: () => import("./pages/map/Map"), ranged: true },
-  compare: { load: () => import("./pages/compare/Compare"), ranged: false },
+  compare: { load: () => import("./pages/compare/Compare"), ranged: (p) => !p.has("a") && !p.has("b") && p.get("of") !== "traces" },
 };
 
 export function App() {
   const [first, id, ...more] = place.value.path.split("/");
   const page = more.length === 0 && (first === "trace" ? id : !id) ? pages[first] : undefined;
   return (
-    <Shell ranged={page?.ranged ?? false}>
+    <Shell ranged={typeof page?.ranged === "function" ? page.ranged(place.value.params) : (page?.ranged ?? false)}>
       <Guard key={place.value.path}>
         {page ? <Lazy key={first} load={page.load} id={id} /> : <Missing />}
       </Guard>

@@ -21,11 +21,12 @@ export function RangePicker() {
   const r = range.value;
   const b = bounds(r);
   const width = b.to - b.from;
+  const text = r.relative ? rangeName(r.from) : `${time(b.from)} – ${time(b.to)}`;
   const step = (by: number) => setRange({ from: b.from + by * width, to: b.to + by * width });
   return (
     <div class={s.picker}>
       <Button look="quiet" icon="left" label={t.earlier} onClick={() => step(-0.5)} class={s.step} />
-      <Popover icon="clock" label={t.range} align="right" text={<span class={s.text}>{r.relative ? rangeName(r.from) : `${time(b.from)} – ${time(b.to)}`}</span>}>
+      <Popover icon="clock" label={`${t.range}: ${text}`} align="right" text={<span class={s.text}>{text}</span>}>
         {(close) => <Choice close={close} />}
       </Popover>
       <Button look="quiet" icon="right" label={t.later} disabled={r.relative} class={s.step} onClick={() => (b.to + width / 2 >= Date.now() ? setRange(defaultRange) : step(0.5))} />

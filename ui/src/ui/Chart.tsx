@@ -98,5 +98,5 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
     plot.current?.setData([times as number[], ...series.map((x) => x.values as (number | null)[])]);
   });
 
-  return <div ref={box} class={s.chart} role="img" aria-label={label} style={{ minHeight: height + 28 }} />;
+  return <div ref={box} class={s.chart} role="img" aria-label={label} style={{ minHeight: `${height + 28}px` }} />;
 }

@@ -23,6 +23,8 @@ interface View {
 
 const readable = 0.6; // the scale below which names cannot be read
 
+const legendHeight = 34; // is kept free at the bottom
+
 const clamp = (v: number, min: number, max: number) => Math.min(max, Math.max(min, v));
 
 /** The second line of a node. */
@@ -68,10 +70,12 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
   }, [shape]);
 
   const fit = () => {
-    const el = box.current!;
+    const el = box.current;
+    if (!el) return;
     // Not smaller than can be read: of a large map its upper left is shown.
-    const scale = clamp(Math.min(el.clientWidth / layout.width, el.clientHeight / layout.height), readable, 1.15);
-    setView({ scale, x: Math.max(0, (el.clientWidth - layout.width * scale) / 2), y: Math.max(0, (el.clientHeight - layout.height * scale) / 2) });
+    const height = el.clientHeight - legendHeight;
+    const scale = clamp(Math.min(el.clientWidth / layout.width, height / layout.height), readable, 1.15);
+    setView({ scale, x: Math.max(0, (el.clientWidth - layout.width * scale) / 2), y: Math.max(0, (height - layout.height * scale) / 2) });
     moved.current = false;
   };
   useLayoutEffect(() => {
@@ -93,7 +97,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
     return () => resize.disconnect();
   }, [layout]);
 
-  const zoom = (by: number, cx = box.current!.clientWidth / 2, cy = box.current!.clientHeight / 2) => {
+  const zoom = (by: number, cx = (box.current?.clientWidth ?? 0) / 2, cy = (box.current?.clientHeight ?? 0) / 2) => {
     moved.current = true;
     setView((v) => {
       const scale = clamp(v.scale * by, 0.1, 3);
@@ -186,7 +190,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
               <g
                 key={n.id}
                 role="button"
-                tabIndex={0}
+                tabindex={0}
                 aria-pressed={n.id === selected}
                 aria-label={t.node(n.name, t[n.type], rate(n.rate), percent(errorShare(n)), duration(n.p99))}
                 class={[s.node, bad && s.bad, (dim(n.id) || !match(n)) && s.dim, n.id === selected && s.chosen].filter(Boolean).join(" ")}
@@ -200,13 +204,13 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
                   onSelect(n.id);
                 }}
               >
-                <title>{n.name}</title>
+                {n.name !== shortName(n.name) && <title>{n.name}</title>}
                 <rect width={b.width} height={nodeHeight} rx="8" class={s.card} />
                 {n.type === "service" ? <rect x="8" y="10" width="4" height={nodeHeight - 20} rx="2" style={{ fill: serviceColor(n.name) }} /> : <TypeMark type={n.type} />}
-                <text x={n.type === "service" ? 20 : 34} y="19" class={s.name}>
+                <text x={n.type === "service" ? 20 : 34} y="19" class={s.name} aria-hidden="true">
                   {shortName(n.name)}
                 </text>
-                <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures}>
+                <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures} aria-hidden="true">
                   {figures(n)}
                 </text>
               </g>
