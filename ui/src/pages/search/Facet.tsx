@@ -1,0 +1,106 @@
+import { useState } from "preact/hooks";
+import { get, useLoad } from "../../api/client";
+import type { Values } from "../../api/types";
+import { count } from "../../format";
+import { chooses, chosen, conditions, excludeValue, removeConditions, toggleValue } from "../../query/edit";
+import { range } from "../../range";
+import { serviceColor } from "../../theme/service";
+import { Button } from "../../ui/Button";
+import { Icon } from "../../ui/Icon";
+import { Progress } from "../../ui/State";
+import s from "./Facet.module.css";
+import { t } from "./messages";
+import { asked, search } from "./place";
+import { inTurn } from "./turns";
+
+interface Props {
+  field: string;
+  q: string;
+  open: boolean;
+  onTurn: () => void;
+  onRemove?: () => void;
+}
+
+/** One attribute: its most frequent values among the spans of the query, to choose and to leave out. */
+export function Facet({ field, q, open, onTurn, onRemove }: Props) {
+  const now = chosen(q, field);
+  return (
+    <section class={s.facet}>
+      <h2 class={s.heading}>
+        <button type="button" class={s.turn} aria-expanded={open} onClick={onTurn} title={field}>
+          <Icon name={open ? "down" : "right"} size={12} />
+          <bdi class={s.field}>{field}</bdi>
+          {now.in.length + now.out.length > 0 && <span class={s.chosen}>{now.in.length + now.out.length}</span>}
+        </button>
+        {onRemove && <Button look="quiet" icon="close" class={s.small} label={t.removeFacet(field)} onClick={onRemove} />}
+      </h2>
+      {open && <List field={field} q={q} />}
+    </section>
+  );
+}
+
+const few = 6;
+const many = 50;
+
+function List({ field, q }: { field: string; q: string }) {
+  const [all, setAll] = useState(false);
+  const { from, to } = range.value;
+  const now = chosen(q, field);
+  // Values beside the chosen ones stay there to be chosen, too, so the query is asked without the choice.
+  const others = removeConditions(q, (c) => chooses(c, field));
+  const broken = conditions(q) === undefined;
+  const limit = all ? many : few;
+  const list = useLoad(
+    (signal) => inTurn(signal, () => get<Values>("/values", { field, q: others, ...asked(), limit }, signal)),
+    [field, others, from, to, limit],
+  );
+  const data = list.data;
+  const values = data?.values ?? [];
+  const extra = now.in.filter((v) => !values.some((x) => x.value === v)).map((value) => ({ value, type: "" as "string", spans: 0 }));
+  const most = Math.max(1, ...values.map((v) => v.spans));
+  if (list.error && list.error.parameter !== "q") return <p class={s.none}>{t.loadFailed}</p>;
+  return (
+    <div class={s.list} title={data?.partial ? t.sampled(count(data.scannedSpans)) : undefined}>
+      <Progress on={list.loading && !data} />
+      <ul>
+        {[...extra, ...values].map((v) => {
+          const chosenHere = now.in.includes(v.value);
+          const shown = v.value === "" ? '""' : v.value;
+          return (
+            <li key={v.type + v.value} class={[s.row, chosenHere && s.on].filter(Boolean).join(" ")}>
+              <button
+                type="button"
+                class={s.value}
+                aria-pressed={chosenHere}
+                disabled={broken}
+                title={shown}
+                onClick={(e) => search(e.altKey ? excludeValue(q, field, v.value, v.type) : toggleValue(q, field, v.value, v.type))}
+              >
+                <span class={s.bar} style={{ width: `${(v.spans / most) * 100}%` }} />
+                {field === "service" && <span class={s.dot} style={{ background: serviceColor(v.value) }} />}
+                {field === "status" && v.value === "error" && <span class={s.dot} data-error />}
+                <bdi class={s.text}>{shown}</bdi>
+                <span class={s.count}>{v.spans > 0 ? count(v.spans) : ""}</span>
+              </button>
+              <Button look="quiet" icon="minus" class={[s.small, s.exclude].join(" ")} disabled={broken} label={t.not(shown)} onClick={() => search(excludeValue(q, field, v.value, v.type))} />
+            </li>
+          );
+        })}
+        {now.out.map((v) => (
+          <li key={`not ${v}`} class={s.row}>
+            <button type="button" class={[s.value, s.out].join(" ")} aria-pressed={true} disabled={broken} title={t.not(v)} onClick={() => search(excludeValue(q, field, v))}>
+              <Icon name="minus" size={12} />
+              <bdi class={s.text}>{v === "" ? '""' : v}</bdi>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {data && values.length + extra.length + now.out.length === 0 && <p class={s.none}>{t.noValues}</p>}
+      {(data?.more || all) && (
+        <button type="button" class={s.more} onClick={() => setAll(!all)}>
+          {all ? t.fewerValues : t.allValues}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,120 @@
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { get, useLoad } from "../../api/client";
+import type { HeatMap as Data } from "../../api/types";
+import { count, duration, ms, queryDuration, time } from "../../format";
+import { setDurations } from "../../query/edit";
+import { bounds, range } from "../../range";
+import { navigate, setParams, url } from "../../router";
+import { Button, Segments } from "../../ui/Button";
+import { boxParam, grid, heatColumns, inside, type Box } from "../../ui/heat";
+import { HeatMap } from "../../ui/HeatMap";
+import { Panel } from "../../ui/Panel";
+import { Partial, ProblemBox } from "../../ui/State";
+import { Differences } from "./Differences";
+import s from "./Heat.module.css";
+import { t } from "./messages";
+import { asked, type Shown } from "./place";
+
+/** When the spans of the query were and how long they took; a part of it can be looked into. */
+export function Heat({ now }: { now: Shown }) {
+  const frame = useRef<HTMLDivElement>(null);
+  const [columns, setColumns] = useState(0);
+  useLayoutEffect(() => setColumns(heatColumns(frame.current!.clientWidth)), []);
+  const { from, to } = range.value;
+  const map = useLoad((signal) => (columns ? get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 8 }, signal) : undefined), [now.q, from, to, columns]);
+  const data = map.data;
+  const b = bounds(range.value);
+  const ends = data ? { from: ms(data.fromUnixNano), to: ms(data.toUnixNano) } : b;
+  const g = data && grid(data);
+  return (
+    <>
+      <Panel
+        title={t.heat}
+        loading={map.loading}
+        aside={
+          <>
+            {g && (
+              <span class={s.sums}>
+                {t.matching(count(g.total))}
+                {g.errors > 0 && <span class={s.failed}>{t.failing(count(g.errors))}</span>}
+              </span>
+            )}
+            <Legend errors={now.errors} />
+            <Segments
+              label={t.colour}
+              value={now.errors ? "errors" : "all"}
+              onChange={(v) => setParams({ heat: v === "errors" ? v : null }, { replace: true })}
+              options={[
+                { value: "all", text: t.byCount },
+                { value: "errors", text: t.byErrors },
+              ]}
+            />
+          </>
+        }
+      >
+        <div ref={frame}>
+          {map.error && map.error.parameter !== "q" && <ProblemBox problem={map.error} retry={map.reload} />}
+          <HeatMap
+            data={data}
+            {...ends}
+            label={t.heatLabel}
+            errors={now.errors}
+            height={196}
+            box={now.box}
+            onSelect={(box) => setParams({ box: boxParam(box), diff: box && now.differences })}
+            onOpen={(id) => navigate(url(`trace/${id}`))}
+          />
+        </div>
+        {data?.partial && <Partial why={data.why} />}
+        {now.box && <Selection box={now.box} sum={g && inside(g, now.box)} now={now} />}
+      </Panel>
+      {now.box && now.differences && <Differences q={now.q} box={now.box} />}
+    </>
+  );
+}
+
+function Legend({ errors }: { errors: boolean }) {
+  return (
+    <span class={s.legend} aria-hidden="true">
+      {t.fewer}
+      <span class={errors ? s.redRamp : s.ramp} />
+      {t.many}
+    </span>
+  );
+}
+
+/** What was selected on the map, and what can be done with it. */
+function Selection({ box, sum, now }: { box: Box; sum: { count: number; errors: number } | undefined; now: Shown }) {
+  const narrow = () =>
+    setParams({
+      q: setDurations(now.q, box.min > 0 ? queryDuration(box.min) : "", queryDuration(box.max)),
+      from: Math.floor(box.from),
+      to: Math.ceil(box.to),
+      box: null,
+      diff: null,
+    });
+  return (
+    <div class={s.selection} role="group" aria-label={t.selected}>
+      <span class={s.what}>
+        <strong>{t.selected}</strong>
+        {sum && <span>{t.matching(count(sum.count))}</span>}
+        {sum && sum.errors > 0 && <span class={s.failed}>{t.failing(count(sum.errors))}</span>}
+        <span>
+          {duration(box.min)} – {duration(box.max)}
+        </span>
+        <span>
+          {time(box.from)} – {time(box.to)}
+        </span>
+      </span>
+      <span class={s.actions}>
+        <Button icon="search" onClick={narrow}>
+          {t.searchThese}
+        </Button>
+        <Button icon="compare" look={now.differences ? "plain" : "primary"} pressed={now.differences || undefined} onClick={() => setParams({ diff: !now.differences })}>
+          {t.whatDiffers}
+        </Button>
+        <Button icon="close" look="quiet" label={t.dropSelection} onClick={() => setParams({ box: null, diff: null })} />
+      </span>
+    </div>
+  );
+}
