@@ -1,9 +1,10 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { ask, get, Problem, useLoad } from "../../api/client";
 import type { Comparison } from "../../api/types";
 import { count, duration, exactDuration, fullTime, ms, shortId, time } from "../../format";
 import { times } from "../../calls/words";
 import { place, setParams, url } from "../../router";
+import { distinguish } from "../../theme/service";
 import { decode, type Summary } from "../../trace/columns";
 import { Button, Segments } from "../../ui/Button";
 import { Copy } from "../../ui/Copy";
@@ -50,6 +51,7 @@ export function Traces() {
 function Result({ comparison: c }: { comparison: Comparison }) {
   const tree = place.value.params.get("view") === "tree";
   const onlyChanges = place.value.params.get("changes") === "1";
+  useMemo(() => distinguish([...new Set(c.operations.map((o) => o.service))]), [c]);
   const by = c.b.durationNanos - c.a.durationNanos;
   const much = Math.abs(by) > 0.01 * Math.max(c.a.durationNanos, c.b.durationNanos);
   const factor = much ? times(c.b.durationNanos, c.a.durationNanos) : "";
@@ -117,7 +119,7 @@ function Card({ letter, id, summary: x, param }: { letter: string; id: string; s
         {x && (
           <p class={s.muted} title={fullTime(ms(x.startUnixNano))}>
             {time(ms(x.startUnixNano))} · {count(x.spanCount)} {t.spans}
-            {x.errorCount > 0 && <span class={s.red}> · {count(x.errorCount)} {t.failed}</span>} · <code>{shortId(id)}</code>
+            {x.errorCount > 0 && <span class={s.red}> · {t.errorCount(count(x.errorCount))}</span>} · <code>{shortId(id)}</code>
             <Copy text={id} what={t.traceId} />
           </p>
         )}
