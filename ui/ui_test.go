@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"golang.org/x/mod/module"
 )
 
 // What is built fits the policy that it is served with, and any prefix.
@@ -27,6 +29,20 @@ func TestDocument(t *testing.T) {
 		if m := regexp.MustCompile(bad).FindString(p.document); m != "" {
 			t.Errorf("the document has %q, which its policy refuses", m)
 		}
+	}
+}
+
+// The files get into a module's zip, from which go install builds.
+func TestNames(t *testing.T) {
+	folded := map[string]string{}
+	for name := range New().files {
+		if err := module.CheckFilePath("ui/dist/" + name); err != nil {
+			t.Error(err)
+		}
+		if other, ok := folded[strings.ToLower(name)]; ok {
+			t.Errorf("%s and %s are one name to some file systems, and so to the go command", name, other)
+		}
+		folded[strings.ToLower(name)] = name
 	}
 }
 
