@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { axisTime, fullTime, utc } from "../format";
+import { axisTime, time, utc } from "../format";
 import { lang } from "../i18n";
 import { isDark, token } from "../theme/theme";
 import s from "./Chart.module.css";
@@ -61,7 +61,7 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
           { ...axis, size: 62, space: 32, values: (_u, ticks) => ticks.map((v) => (v === null ? "" : latest.current.format(v))) },
         ],
         series: [
-          { label: "", value: (_u, v) => (v === null ? "" : fullTime(v)) },
+          { label: "", value: (_u, v) => (v === null || v === undefined ? "" : time(v)) },
           ...series.map((x) => ({
             label: x.name,
             stroke: token(x.color),
