@@ -29,20 +29,22 @@ const blocksMagic = "WEFTBLK1"
 
 func blocksName(seg uint32) string { return fmt.Sprintf("%08x.blocks", seg) }
 
-// blocksWriter writes a segment's file.
+// blocksWriter writes a segment's file. It gets its name when it is whole: when
+// an index is made anew, there is one of that name, and no journal to make it from again.
 type blocksWriter struct {
-	fs  vfs.FS
-	dir string
-	f   vfs.File
-	buf []byte
+	fs        vfs.FS
+	dir, path string
+	f         vfs.File
+	buf       []byte
 }
 
 func createBlocks(fs vfs.FS, dir string, seg uint32) (*blocksWriter, error) {
-	f, err := fs.Create(fs.PathJoin(dir, blocksName(seg)), vfs.WriteCategoryUnspecified)
+	path := fs.PathJoin(dir, blocksName(seg))
+	f, err := fs.Create(path+".tmp", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, err
 	}
-	return &blocksWriter{fs: fs, dir: dir, f: f, buf: append(make([]byte, 0, 1<<18), blocksMagic...)}, nil
+	return &blocksWriter{fs: fs, dir: dir, path: path, f: f, buf: append(make([]byte, 0, 1<<18), blocksMagic...)}, nil
 }
 
 // add appends a block, preceded by its length.
@@ -64,6 +66,9 @@ func (w *blocksWriter) finish() error {
 		err = w.f.Sync()
 	}
 	if err = errors.Join(err, w.f.Close()); err != nil {
+		return err
+	}
+	if err := w.fs.Rename(w.path+".tmp", w.path); err != nil {
 		return err
 	}
 	return syncDir(w.fs, w.dir)

@@ -102,6 +102,9 @@ func TestCrash(t *testing.T) {
 					t.Fatal(err)
 				}
 				checkOnce(t, s, acked.get())
+				if st := s.Stats(); st.Damaged != 0 {
+					t.Fatalf("damage after a crash: %q", st.Damages)
+				}
 				stop := make(chan struct{})
 				var wg sync.WaitGroup
 				enough := make(chan struct{}, 1000)

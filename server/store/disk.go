@@ -24,6 +24,9 @@ type guard struct {
 	waits  *waits
 	failed func(err error, opening bool) // called once
 	state  atomic.Int32
+
+	opening *opening // nil: files are not checked
+	synced  syncedFile
 }
 
 // The states of a guard.
@@ -122,29 +125,42 @@ func (w *waits) wait(op func() error) error {
 // Unwrap lets Pebble find the file system below.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
 
-func (g *guard) file(f vfs.File, err error) (vfs.File, error) {
+func (g *guard) file(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guardFile{File: f, g: g}, nil
+	w := &guardFile{File: f, g: g}
+	w.kind, w.number = engineFile(g.FS.PathBase(name))
+	return w, nil
 }
 
 func (g *guard) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
 	err = g.hold(func() error { f, err = g.FS.Create(name, c); return err })
-	return g.file(f, err)
+	return g.file(name, f, err)
 }
 
 func (g *guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (f vfs.File, err error) {
 	err = g.hold(func() error { f, err = g.FS.OpenReadWrite(name, c, o...); return err })
-	return g.file(f, err)
+	return g.file("", f, err)
 }
 
 func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	g.forget(oldname)
 	err = g.hold(func() error { f, err = g.FS.ReuseForWrite(oldname, newname, c); return err })
-	return g.file(f, err)
+	return g.file(newname, f, err)
 }
 
-func (g *guard) OpenDir(name string) (vfs.File, error) { return g.file(g.FS.OpenDir(name)) }
+func (g *guard) OpenDir(name string) (vfs.File, error) {
+	f, err := g.FS.OpenDir(name)
+	return g.file("", f, err)
+}
+
+// forget is called before a file goes.
+func (g *guard) forget(name string) {
+	if kind, number := engineFile(g.FS.PathBase(name)); kind == logFile {
+		g.synced.forget(number)
+	}
+}
 
 // The following can fail for other reasons than the disk, which Pebble wants to
 // hear; only for want of room they wait.
@@ -162,6 +178,8 @@ func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
 }
 
 func (g *guard) Remove(name string) error {
+	g.gate()
+	g.forget(name)
 	return g.room(func() error { return g.FS.Remove(name) })
 }
 
@@ -192,7 +210,10 @@ func (noLock) Close() error { return nil }
 // guardFile is a file open for writing.
 type guardFile struct {
 	vfs.File
-	g *guard
+	g       *guard
+	kind    engineKind
+	number  uint64
+	written atomic.Uint64
 }
 
 func (f *guardFile) Write(p []byte) (n int, err error) {
@@ -201,6 +222,7 @@ func (f *guardFile) Write(p []byte) (n int, err error) {
 		n += k
 		return err
 	})
+	f.written.Add(uint64(n))
 	return n, err
 }
 
@@ -225,8 +247,17 @@ func (f *guardFile) Preallocate(offset, length int64) error {
 // A sync that failed, even for want of room, is never tried again: the system
 // may have dropped what it could not write, and the next sync would succeed
 // without it.
-func (f *guardFile) Sync() error     { return f.g.check(f.File.Sync()) }
-func (f *guardFile) SyncData() error { return f.g.check(f.File.SyncData()) }
+func (f *guardFile) Sync() error     { return f.sync(f.File.Sync) }
+func (f *guardFile) SyncData() error { return f.sync(f.File.SyncData) }
+
+func (f *guardFile) sync(op func() error) error {
+	end := f.written.Load()
+	err := f.g.check(op())
+	if f.kind != otherFile {
+		f.g.synced.note(f.kind, f.number, end)
+	}
+	return err
+}
 
 func (f *guardFile) SyncTo(length int64) (full bool, err error) {
 	full, err = f.File.SyncTo(length)

@@ -64,6 +64,11 @@ const memTableSize = 16 << 20
 func (s *Store) openDB(p *partition, readOnly, create bool) error {
 	stuck := make(chan error, 1)
 	g := &guard{FS: s.o.FS, waits: s.waits}
+	if !create {
+		if err := s.checkEnds(p, g, readOnly); err != nil {
+			return err
+		}
+	}
 	g.failed = func(err error, opening bool) {
 		if opening {
 			stuck <- err
@@ -87,8 +92,12 @@ func (s *Store) openDB(p *partition, readOnly, create bool) error {
 		}()
 		db, err := pebble.Open(p.path, o)
 		if err == nil {
-			if err = checkVersion(db, create); err != nil {
-				err = errors.Join(err, db.Close())
+			err = checkVersion(db, create)
+			if err == nil && create {
+				err = g.synced.begin(s.o.FS, p.path)
+			}
+			if err != nil {
+				err = errors.Join(err, db.Close(), g.synced.end())
 			}
 		}
 		opened <- result{db, err}
@@ -96,6 +105,7 @@ func (s *Store) openDB(p *partition, readOnly, create bool) error {
 	select {
 	case r := <-opened:
 		if r.err != nil {
+			g.synced.end()
 			return r.err
 		}
 		if !g.state.CompareAndSwap(guardOpening, guardOpen) {
@@ -106,6 +116,25 @@ func (s *Store) openDB(p *partition, readOnly, create bool) error {
 	case err := <-stuck:
 		return err // what hangs, hangs for good, and changes nothing any more
 	}
+}
+
+// checkEnds prepares the check of Pebble's files while it reads them, and keeps
+// the file SYNCED up to date from then on.
+func (s *Store) checkEnds(p *partition, g *guard, readOnly bool) error {
+	e, err := readSynced(s.o.FS, p.path)
+	if err != nil {
+		s.damaged(&DamageError{s.o.FS.PathJoin(p.path, syncedName), err})
+	}
+	g.opening = &opening{ends: e, keep: !readOnly, damaged: s.damaged}
+	if err := missingLog(s.o.FS, p.path, e); err != nil {
+		s.damaged(err)
+		e.log, e.logEnd = 0, 0
+	}
+	if readOnly {
+		return nil
+	}
+	g.synced.ends = e
+	return g.synced.begin(s.o.FS, p.path)
 }
 
 // checkVersion reads the version of the format that a partition has, or writes
@@ -124,7 +153,9 @@ func checkVersion(db *pebble.DB, create bool) error {
 	version, n := binary.Uvarint(v)
 	closer.Close()
 	if n <= 0 || version != formatVersion {
-		return fmt.Errorf("format version %d; this weft reads version %d: use the weft that wrote it, or a newer one", version, formatVersion)
+		return fmt.Errorf("%w %d; this weft reads version %d: use the weft that wrote it, or a newer one", errVersion, version, formatVersion)
 	}
 	return nil
 }
+
+var errVersion = errors.New("format version")

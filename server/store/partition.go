@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2"
 )
 
@@ -57,6 +60,25 @@ type summary struct {
 	MinStart int64 `json:"min_start"` // the least and the greatest start of a span
 	MaxStart int64 `json:"max_start"`
 	Sealed   int64 `json:"sealed"` // when it was sealed, by the server's clock, nanoseconds since the Unix epoch
+}
+
+// append appends what is in the file: the summary, and a line with its checksum.
+func (m *summary) append(dst []byte) ([]byte, error) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	dst = append(append(dst, b...), '\n')
+	return fmt.Appendf(dst, "%016x\n", xxhash.Sum64(dst)), nil
+}
+
+// parse reads the file. Stores of the first days have no checksum in it.
+func (m *summary) parse(b []byte) error {
+	line, sum, _ := bytes.Cut(b, []byte{'\n'})
+	if want := xxhash.Sum64(b[:min(len(b), len(line)+1)]); len(sum) > 0 && string(sum) != fmt.Sprintf("%016x\n", want) {
+		return errors.New("its checksum is wrong")
+	}
+	return json.Unmarshal(line, m)
 }
 
 const (
@@ -114,6 +136,9 @@ func (s *Store) acquire(p *partition) (*pebble.DB, error) {
 	}
 	if p.db == nil {
 		if err := s.openDB(p, true, false); err != nil {
+			if damagesIndex(err) && !s.readOnly {
+				err = errors.Join(fmt.Errorf("%w; the next start of weft serve makes it anew", err), s.unseal(p))
+			}
 			p.damage = &DamageError{"partition " + p.path, err}
 			s.damaged(p.damage)
 			return nil, p.damage
@@ -122,6 +147,14 @@ func (s *Store) acquire(p *partition) (*pebble.DB, error) {
 	p.refs++
 	p.used = s.uses.Add(1)
 	return p.db, nil
+}
+
+// unseal makes the next start look after the partition.
+func (s *Store) unseal(p *partition) error {
+	if err := s.o.FS.Remove(s.o.FS.PathJoin(p.path, sealedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 var errGone = errors.New("it was past its retention")
@@ -142,7 +175,7 @@ func (s *Store) closeDB(p *partition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.db != nil && p.refs == 0 && !s.failing() {
-		if err := p.db.Close(); err != nil {
+		if err := errors.Join(p.db.Close(), p.guard.synced.end()); err != nil {
 			s.log.Warn("closing a partition", "partition", p.name, "error", err)
 		}
 		p.db = nil
@@ -191,7 +224,7 @@ func (s *Store) create(now time.Time) (*partition, error) {
 	if err != nil {
 		err = fmt.Errorf("make partition %s: %w", p.path, err)
 		if p.db != nil {
-			err = errors.Join(err, p.db.Close())
+			err = errors.Join(err, p.db.Close(), p.guard.synced.end())
 		}
 		return nil, errors.Join(err, s.o.FS.RemoveAll(p.path))
 	}
@@ -241,9 +274,9 @@ func (s *Store) seal(p *partition) error {
 	s.mu.Unlock()
 	sum.Sealed = s.now()
 	sum.Bytes = dirSize(s.o.FS, p.path)
-	b, err := json.Marshal(sum)
+	b, err := sum.append(nil)
 	if err == nil {
-		err = writeFile(s.o.FS, p.path, sealedFile, append(b, '\n'))
+		err = writeFile(s.o.FS, p.path, sealedFile, b)
 	}
 	if err != nil {
 		return fmt.Errorf("seal partition %s: %w", p.path, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,6 +111,9 @@ func (s *Store) checkFormat(unwritable error) error {
 
 // recover finds the partitions and replays the journals.
 func (s *Store) recover() error {
+	if err := s.finishRebuilds(); err != nil {
+		return err
+	}
 	names, err := s.o.FS.List(s.o.Dir)
 	if err != nil {
 		return err
@@ -151,13 +153,16 @@ func (s *Store) recover() error {
 		s.nextSeq = max(s.nextSeq, seq+1)
 		s.parts = append(s.parts, p)
 		if b, err := readFile(s.o.FS, s.o.FS.PathJoin(path, sealedFile)); err == nil {
-			if err := json.Unmarshal(b, &p.summary); err == nil {
+			if err = p.summary.parse(b); err == nil {
 				p.sealed = true
 				continue
 			}
-			s.log.Warn("the summary of a partition cannot be read: it is made anew", "partition", path, "error", err)
+			s.log.Warn("the summary of a partition is damaged: it is made anew", "file", s.o.FS.PathJoin(path, sealedFile), "error", err)
+			p.summary = summary{MinStart: math.MaxInt64, MaxStart: math.MinInt64}
 		}
-		if err := s.recoverPartition(p, now); err != nil {
+		if err := s.recoverPartition(p, now); err == errUnfinished {
+			s.parts = s.parts[:len(s.parts)-1]
+		} else if err != nil {
 			p.damage = &DamageError{"partition " + path, err}
 			s.damaged(p.damage)
 		}
@@ -167,24 +172,20 @@ func (s *Store) recover() error {
 
 // recoverPartition opens a partition that was not sealed and replays its journal.
 func (s *Store) recoverPartition(p *partition, now time.Time) error {
+	var err error
 	if !s.readOnly {
-		if err := s.salvage(p); err != nil {
-			return err
+		err = s.checkIndex(p)
+	}
+	if err == nil {
+		err = s.openPartition(p)
+	}
+	if damagesIndex(err) && !s.readOnly {
+		if err = s.rebuild(p, err); err == nil {
+			err = s.openPartition(p)
 		}
 	}
-	p.mu.Lock()
-	err := s.openDB(p, s.readOnly, false)
-	if !s.readOnly && (isFull(err) || isUnwritable(err)) {
-		s.log.Warn("a partition cannot be written now: it is opened for reading", "partition", p.path, "error", err)
-		err = s.openDB(p, true, false)
-	}
-	p.mu.Unlock()
 	if err != nil {
 		return err
-	}
-	p.segments, err = loadSegments(p.db)
-	if err != nil {
-		return errors.Join(err, p.db.Close())
 	}
 	for _, g := range p.segments {
 		p.summary.add(g)
@@ -207,6 +208,25 @@ func (s *Store) recoverPartition(p *partition, now time.Time) error {
 		s.current = p
 	}
 	return nil
+}
+
+// openPartition opens a partition that was not sealed and reads which segments it has.
+func (s *Store) openPartition(p *partition) (err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err = s.openDB(p, s.readOnly, false)
+	if !s.readOnly && (isFull(err) || isUnwritable(err)) {
+		s.log.Warn("a partition cannot be written now: it is opened for reading", "partition", p.path, "error", err)
+		err = s.openDB(p, true, false)
+	}
+	if err != nil {
+		return err
+	}
+	if p.segments, err = loadSegments(p.db); err != nil {
+		err = errors.Join(err, p.db.Close(), p.guard.synced.end())
+		p.db = nil
+	}
+	return err
 }
 
 // remember puts the spans of the newest segments into seen, so that requests

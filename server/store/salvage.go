@@ -85,15 +85,14 @@ func (s *Store) checkSealed(p *partition, segments []segmentInfo) error {
 	}
 	err = fmt.Errorf("that of %d segments is lost; restart weft serve to make it anew", len(segs))
 	if !s.readOnly {
-		err = errors.Join(err, s.o.FS.Remove(s.o.FS.PathJoin(p.path, sealedFile)))
+		err = errors.Join(err, s.unseal(p))
 	}
 	return err
 }
 
-// salvage links the files of a partition whose index is lost to a directory
-// beside it, before Pebble, which no longer knows them, removes what is more
-// than blocks: logs and metric points cannot be made anew.
-func (s *Store) salvage(p *partition) error {
+// checkIndex opens a partition for reading only, before Pebble removes what it
+// no longer knows, and returns errIndexLost if that would be much.
+func (s *Store) checkIndex(p *partition) error {
 	all, err := lost(s.o.FS, p.path, func(uint32) bool { return false })
 	if err != nil || len(all) == 0 {
 		return err
@@ -109,21 +108,12 @@ func (s *Store) salvage(p *partition) error {
 	if err != nil {
 		return err
 	}
-	missing := 0
 	for _, id := range all {
 		if !known[id] {
-			missing++
+			return errIndexLost
 		}
 	}
-	if missing == 0 {
-		return nil
-	}
-	to := p.path + ".salvaged"
-	s.damaged(fmt.Errorf("partition %s lost the index of %d segments; its files as they were found are in %s: logs and metrics that are missing now can only come from there or from a backup", p.path, missing, to))
-	if _, err := s.o.FS.Stat(to); err == nil {
-		return nil // an earlier start did it
-	}
-	return s.linkAll(p.path, to, func(string) bool { return true })
+	return nil
 }
 
 // knownSegments returns the segments that have a header or a journal.
