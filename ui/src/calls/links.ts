@@ -1,6 +1,6 @@
 import type { Kind } from "../api/types";
 import { queryDuration } from "../format";
-import { quoteValue } from "../query/tokens";
+import { and, condition } from "../query";
 import { rangeParams } from "../range";
 import { url } from "../router";
 
@@ -14,14 +14,14 @@ export interface Which {
 
 /** The query for these calls, and among them for those that failed or took longer than some nanoseconds. */
 export function queryOf(w: Which, more: { failed?: boolean; over?: number; and?: string } = {}): string {
-  const all = [`service = ${quoteValue(w.service)}`];
-  if (w.operation !== undefined) all.push(`name = ${quoteValue(w.operation)}`);
-  if (w.kind) all.push(`kind = ${w.kind}`);
-  else if (w.requests) all.push("kind in (server, consumer)");
-  if (more.failed) all.push("status = error");
-  if (more.over) all.push(`duration > ${queryDuration(more.over)}`);
-  if (more.and) all.push(more.and);
-  return all.join(" and ");
+  return and(
+    condition("service", "=", w.service),
+    w.operation === undefined ? "" : condition("name", "=", w.operation),
+    w.kind ? condition("kind", "=", w.kind) : w.requests ? "kind in (server, consumer)" : "",
+    more.failed ? "status = error" : "",
+    more.over ? condition("duration", ">", queryDuration(more.over)) : "",
+    more.and,
+  );
 }
 
 /** The address of a search for these calls, in the range that the page shows. */
