@@ -1,4 +1,4 @@
-import { expect, test as base, type Page } from "@playwright/test";
+import { expect, test as base, type BrowserContext, type Page, type Request } from "@playwright/test";
 import { join } from "node:path";
 import { axe } from "./axe";
 import { root, type Ids } from "./serve";
@@ -12,6 +12,9 @@ export async function api<T>(path: string): Promise<T> {
   if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }
+
+/** What is on its way to the pages of a context, and when that changed. */
+const traffic = new WeakMap<BrowserContext, { open: Set<Request>; last: number }>();
 
 /** What must not happen on any page, whatever it shows. */
 export interface Watch {
@@ -48,7 +51,16 @@ export const test = base.extend<{ watch: Watch }>({
         add(`dialog: ${d.message()}`);
         void d.dismiss();
       });
+      const t = { open: new Set<Request>(), last: Date.now() };
+      traffic.set(context, t);
+      const ended = (r: Request) => {
+        t.open.delete(r);
+        t.last = Date.now();
+      };
+      context.on("requestfinished", ended);
+      context.on("requestfailed", ended);
       context.on("request", (r) => {
+        t.open.add(r);
         const { protocol, hostname } = new URL(r.url());
         if (!["data:", "blob:"].includes(protocol) && hostname !== "127.0.0.1") add(`request to ${r.url()}`);
       });
@@ -58,6 +70,12 @@ export const test = base.extend<{ watch: Watch }>({
     { auto: true },
   ],
 });
+
+/** Waits until nothing has been on its way to the page for a moment: it shows all that it was going to. */
+export async function settled(page: Page): Promise<void> {
+  const t = traffic.get(page.context())!;
+  await expect.poll(() => t.open.size === 0 && Date.now() - t.last >= 150, { intervals: [30], message: "requests that do not end" }).toBe(true);
+}
 
 /** Takes a picture for people to look at, into ui/test/screenshots. */
 export async function shot(page: Page, name: string): Promise<void> {

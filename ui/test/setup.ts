@@ -54,7 +54,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     stop.push(() => shop.stop());
     await shop.load(300);
     const ids: Ids = {
-      ...(await server.send("-sets", "system", "-history", "75m", "-rate", "0.8")),
+      ...(await server.send("-sets", "system", "-history", "125m", "-rate", "0.6")),
       ...(await server.send("-sets", "special,large", "-ago", "3h")),
     };
     process.env.WEFT_MAIN = JSON.stringify({ url: server.url, otlp: server.otlp, ids });

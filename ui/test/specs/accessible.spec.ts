@@ -1,4 +1,4 @@
-import { expect, inaccessible, main, shot, test } from "../page";
+import { expect, inaccessible, main, settled, shot, test } from "../page";
 
 const id = main.ids;
 const pages: Record<string, string> = {
@@ -29,7 +29,7 @@ for (const [lang, theme] of [["en", "light"], ["en", "dark"], ["zh", "light"], [
     const found: string[] = [];
     for (const [name, path] of Object.entries(pages)) {
       await page.goto(main.url + path);
-      await page.waitForLoadState("networkidle");
+      await settled(page);
       found.push(...(await inaccessible(page, name)));
       await shot(page, `${name}-${lang}-${theme}`);
     }

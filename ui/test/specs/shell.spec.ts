@@ -1,4 +1,4 @@
-import { expect, main, shot, test } from "../page";
+import { expect, main, settled, shot, test } from "../page";
 
 // What is asked of every page, whatever it shows.
 const pages = ["", "search", "map", "compare", "service?name=web", `trace/${main.ids?.checkout}`];
@@ -73,7 +73,7 @@ test.describe("around every page", () => {
       expect(policy).toContain("default-src 'none'");
       expect(policy).not.toContain("unsafe");
       await expect(page.getByRole("heading", { level: 1 }).first()).toBeVisible();
-      await page.waitForLoadState("networkidle");
+      await settled(page);
       // What the policy is for: an attempt that it must stop is seen by the test.
       await page.evaluate(() => {
         const img = document.createElement("img");
