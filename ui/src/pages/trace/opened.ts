@@ -1,5 +1,6 @@
 import { batch, computed, signal } from "@preact/signals";
 import { get, Problem } from "../../api/client";
+import { remembered } from "../../remembered";
 import { place, setParams } from "../../router";
 import { findIds, findWords, hitsOf, nextHit, words, type Hits } from "../../trace/find";
 import { loadColumns } from "../../trace/load";
@@ -12,6 +13,9 @@ export interface Zoom {
   from: number;
   until: number;
 }
+
+/** Whether the user has the details beside the spans where there is room for both. */
+export const wantsDetails = remembered<boolean>("weft.trace.panel", true, (v) => typeof v === "boolean");
 
 interface Found {
   text: string;
@@ -32,8 +36,8 @@ export class Opened {
 
   /** The row that the keyboard is at and the details are of; -1: none. */
   readonly selected = signal(-1);
-  /** Whether the details are shown. */
-  readonly details = signal(false);
+  /** Whether the details are shown: of the selected span, or else of the trace. */
+  readonly details;
   /** The stretch of time that is shown. */
   readonly zoom;
   /** Goes up when the selected row is to be brought into sight. */
@@ -63,6 +67,7 @@ export class Opened {
   constructor(trace: Trace) {
     this.trace = signal(trace);
     this.tree = new Tree(trace);
+    this.details = signal(wantsDetails.peek() && matchMedia("(min-width: 1100px)").matches);
     this.zoom = signal<Zoom>({ from: 0, until: trace.duration0 });
   }
 
@@ -113,6 +118,12 @@ export class Opened {
       }
     });
     this.#toAddress();
+  }
+
+  /** Shows or hides the details because the user asked for it. */
+  show(details: boolean): void {
+    this.details.value = details;
+    wantsDetails.value = details;
   }
 
   #timer = 0;

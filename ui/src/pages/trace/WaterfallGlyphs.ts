@@ -1,0 +1,27 @@
+// Small pictures for the canvas, on a grid of 16.
+const paths = {
+  right: "M6 4l4 4-4 4",
+  left: "M10 4 6 8l4 4",
+  down: "M4 6l4 4 4-4",
+  error: "M8 14.5A6.5 6.5 0 1 0 8 1.5a6.5 6.5 0 0 0 0 13M8 4.6v4.2M8 11.3v.1",
+  clock: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12M8 5v3l2 1.5",
+  broken: "M3 2v3.5M3 8.5V11M3 13h3M9 13h4",
+} as const;
+
+const made = new Map<string, Path2D>();
+
+/** Draws a picture with its upper left corner at a point. */
+export function glyph(ctx: CanvasRenderingContext2D, name: keyof typeof paths, x: number, y: number, size: number, color: string): void {
+  let p = made.get(name);
+  if (!p) made.set(name, (p = new Path2D(paths[name])));
+  const scale = size / 16;
+  ctx.translate(x, y);
+  ctx.scale(scale, scale);
+  ctx.strokeStyle = color;
+  ctx.lineWidth = 1.7;
+  ctx.lineCap = "round";
+  ctx.lineJoin = "round";
+  ctx.stroke(p);
+  ctx.scale(1 / scale, 1 / scale);
+  ctx.translate(-x, -y);
+}

@@ -1,0 +1,447 @@
+import { count } from "../../format";
+import { serviceColor } from "../../theme/service";
+import { token } from "../../theme/theme";
+import { Covers } from "../../trace/cover";
+import { ticks } from "../../trace/ticks";
+import { Flag, type Trace } from "../../trace/trace";
+import type { Opened } from "./opened";
+import { t } from "./messages";
+import { glyph } from "./WaterfallGlyphs";
+import { Texts } from "./WaterfallTexts";
+
+export const rowHeight = 24;
+const barTop = 6;
+const barHeight = 11;
+const pathTop = 19; // of the critical path's line, below the bar
+const edge = 12; // free space before the time,
+const after = 66; // and after it, for the duration of spans that last to the end
+const treeLeft = 10;
+const faint = 0.32; // what stands back
+
+/** Where things are; all lengths are CSS pixels. */
+export interface Layout {
+  width: number;
+  height: number;
+  tree: number; // width of the column with the names
+  top: number; // how much of the rows is above what is visible
+}
+
+interface Colors {
+  surface: string;
+  surface2: string;
+  border: string;
+  strong: string;
+  text: string;
+  text2: string;
+  text3: string;
+  accent: string;
+  soft: string;
+  error: string;
+  errorFill: string;
+  slow: string;
+  font: string;
+  services: string[];
+}
+
+/** Draws the rows of the waterfall that are in sight, and tells what is where. */
+export class Painter {
+  #ctx: CanvasRenderingContext2D;
+  #ratio = 1;
+  #colors!: Colors;
+  #texts: Texts;
+  #covers: Covers;
+  #marks = new Uint8Array(0); // per pixel: on the critical path, for closed rows with many pieces
+  #indent = 14;
+
+  layout: Layout = { width: 0, height: 0, tree: 0, top: 0 };
+  /** Left and right end of the stub for folded spans, two values for each row in sight from `first` on; 0: none. */
+  stubs = new Float32Array(0);
+  first = 0;
+  last = 0; // position after the last row in sight
+
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    readonly opened: Opened,
+    readonly trace: Trace,
+  ) {
+    this.#ctx = canvas.getContext("2d", { alpha: false })!;
+    this.#texts = new Texts(this.#ctx, trace);
+    this.#covers = new Covers(trace);
+    this.restyle();
+  }
+
+  /** Takes on colours, fonts and words anew: the theme or the language is another one. */
+  restyle(): void {
+    const font = token("--font");
+    this.#colors = {
+      surface: token("--surface"),
+      surface2: token("--surface-2"),
+      border: token("--border"),
+      strong: token("--border-strong"),
+      text: token("--text"),
+      text2: token("--text-2"),
+      text3: token("--text-3"),
+      accent: token("--accent"),
+      soft: token("--accent-soft"),
+      error: token("--error"),
+      errorFill: token("--error-fill"),
+      slow: token("--slow-fill"),
+      font,
+      services: this.trace.services.map(serviceColor),
+    };
+    this.#texts.restyle(token("--size-s"), token("--size-xs"), font);
+  }
+
+  resize(width: number, height: number): void {
+    this.#ratio = Math.min(window.devicePixelRatio || 1, 3);
+    this.layout.width = width;
+    this.layout.height = height;
+    this.canvas.width = Math.round(width * this.#ratio);
+    this.canvas.height = Math.round(height * this.#ratio);
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    const rows = Math.ceil(height / rowHeight) + 2;
+    if (this.stubs.length < 2 * rows) this.stubs = new Float32Array(2 * rows);
+    if (this.#marks.length < width) this.#marks = new Uint8Array(width + 1);
+  }
+
+  /** Pixels from the left for a point in time. */
+  x(at: number): number {
+    const { from, until } = this.opened.zoom.peek();
+    return this.layout.tree + edge + ((at - from) / (until - from)) * this.axis;
+  }
+
+  /** The point in time at pixels from the left. */
+  time(x: number): number {
+    const { from, until } = this.opened.zoom.peek();
+    return from + ((x - this.layout.tree - edge) / this.axis) * (until - from);
+  }
+
+  /** How many pixels the time that is shown has. */
+  get axis(): number {
+    const room = this.layout.width - this.layout.tree;
+    return Math.max(1, room - edge - (room > 260 ? after : edge));
+  }
+
+  /** The position among the visible rows at pixels from the top of what is in sight; -1 if there is none. */
+  at(y: number): number {
+    const i = Math.floor((y + this.layout.top) / rowHeight);
+    return i >= 0 && i < this.opened.tree.count ? i : -1;
+  }
+
+  /** Pixels from the left where a row's names start, the arrow for opening it included. */
+  left(row: number): number {
+    return treeLeft + Math.min(this.trace.depth[row] * this.#indent, this.layout.tree * 0.55);
+  }
+
+  draw(): void {
+    const { width, height, tree, top } = this.layout;
+    if (width === 0 || height === 0) return;
+    const ctx = this.#ctx;
+    const c = this.#colors;
+    const { opened, trace } = this;
+    const rows = opened.tree;
+    const dim = opened.dim.peek();
+    const selected = opened.selected.peek();
+    this.#indent = Math.max(3, Math.min(14, (tree * 0.4) / Math.max(1, trace.maxDepth)));
+
+    ctx.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
+    ctx.textBaseline = "middle";
+    ctx.fillStyle = c.surface;
+    ctx.fillRect(0, 0, width, height);
+    this.first = Math.max(0, Math.floor(top / rowHeight));
+    this.last = Math.min(rows.count, Math.ceil((top + height) / rowHeight));
+    this.stubs.fill(0);
+
+    const at = selected < 0 ? -1 : rows.position(selected);
+    if (at >= this.first && at < this.last) {
+      ctx.fillStyle = c.soft;
+      ctx.fillRect(0, at * rowHeight - top, width, rowHeight);
+      ctx.fillStyle = c.accent;
+      ctx.fillRect(0, at * rowHeight - top, 3, rowHeight);
+    }
+    this.#grid();
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(tree + 1, 0, width - tree - 1, height);
+    ctx.clip();
+    for (let i = this.first; i < this.last; i++) {
+      ctx.globalAlpha = dim?.[rows.visible[i]] ? faint : 1;
+      this.#bar(i, rows.visible[i], i * rowHeight - top);
+    }
+    ctx.restore();
+    for (let i = this.first; i < this.last; i++) {
+      ctx.globalAlpha = dim?.[rows.visible[i]] ? faint : 1;
+      this.#name(rows.visible[i], i * rowHeight - top);
+    }
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = c.border;
+    ctx.fillRect(tree, 0, 1, height);
+  }
+
+  #grid(): void {
+    const { width, height, tree } = this.layout;
+    const { from, until } = this.opened.zoom.peek();
+    this.#ctx.fillStyle = this.#colors.surface2;
+    const end = until + (width - tree - this.axis) * ((until - from) / this.axis);
+    for (const tick of ticks(from, end, gridLines(width - tree))) this.#ctx.fillRect(Math.round(this.x(tick.at)), 0, 1, height);
+  }
+
+  #name(row: number, y: number): void {
+    const { trace, opened } = this;
+    const { tree } = this.layout;
+    const ctx = this.#ctx;
+    const c = this.#colors;
+    const texts = this.#texts;
+    const depth = trace.depth[row];
+    const left = this.left(row);
+    const middle = y + rowHeight / 2;
+
+    if (this.#indent >= 5) {
+      ctx.fillStyle = c.border;
+      for (let d = 0; d < depth; d++) {
+        const x = treeLeft + d * this.#indent;
+        if (x > left - 2) break;
+        ctx.fillRect(Math.round(x + 5), y, 1, rowHeight);
+      }
+    }
+    const closed = opened.tree.closed[row] === 1;
+    const opens = opened.tree.opens(row);
+    let x = left;
+    if (opens || trace.missing[row] > 0) glyph(ctx, closed || !opens ? "right" : "down", x - 1, middle - 6, 12, c.text2);
+    else if (trace.is(row, Flag.orphan)) glyph(ctx, "broken", x - 1, middle - 6, 12, c.text3);
+    x += 14;
+    ctx.fillStyle = c.services[trace.service[row]];
+    roundRect(ctx, x, y + 5, 4, rowHeight - 10, 2);
+    x += 9;
+    if (trace.is(row, Flag.error)) {
+      glyph(ctx, "error", x, middle - 6.5, 13, c.error);
+      x += 17;
+    }
+
+    // How many spans are below, at the right end of the column.
+    let right = tree - 8;
+    if (trace.size[row] > 1 && tree > 180) {
+      const label = count(trace.size[row] - 1);
+      texts.small();
+      const w = texts.width(label);
+      const errors = closed ? trace.errors[trace.end[row]] - trace.errors[row + 1] : 0;
+      ctx.fillStyle = errors > 0 ? c.error : c.text3;
+      ctx.fillText(label, right - w, middle + 0.5);
+      if (closed) {
+        ctx.strokeStyle = errors > 0 ? c.error : c.strong;
+        ctx.lineWidth = 1;
+        strokeRound(ctx, Math.round(right - w - 5) + 0.5, y + 4.5, Math.round(w + 9), rowHeight - 9, 7);
+        right -= w + 12;
+      } else right -= w + 8;
+    }
+
+    const p = trace.parent[row];
+    const room = right - x;
+    if (opened.found.peek()?.hits.mask[row] && room > 10) {
+      ctx.fillStyle = row === opened.selected.peek() ? c.surface : c.soft;
+      roundRect(ctx, x - 3, y + 3, room + 4, rowHeight - 6, 4);
+    }
+    if ((p < 0 || trace.service[p] !== trace.service[row]) && tree > 150) {
+      texts.strong();
+      const label = texts.service(trace.service[row], Math.max(24, Math.min(room * 0.55, 180)));
+      ctx.fillStyle = c.text;
+      ctx.fillText(label, x, middle + 0.5);
+      x += texts.width(label) + 7;
+    }
+    texts.plain();
+    if (right - x > 12) {
+      ctx.fillStyle = row === opened.selected.peek() ? c.text : c.text2;
+      ctx.fillText(texts.name(trace.name[row], right - x), x, middle + 0.5);
+    }
+  }
+
+  #bar(position: number, row: number, y: number): void {
+    const { trace, opened } = this;
+    const { tree, width } = this.layout;
+    const ctx = this.#ctx;
+    const c = this.#colors;
+    const texts = this.#texts;
+    const start = trace.start[row];
+    const from = this.x(start);
+    const until = this.x(start + trace.duration[row]);
+    const min = tree + 1;
+    const middle = y + rowHeight / 2;
+
+    if (until < min || from > width) {
+      // Out of sight: an arrow to where it is.
+      glyph(ctx, until < min ? "left" : "right", until < min ? min + 1 : width - 13, middle - 6, 12, c.strong);
+    } else {
+      const a = Math.max(from, min - 4);
+      const b = Math.max(Math.min(until, width + 4), a + 2);
+      const color = c.services[trace.service[row]];
+      ctx.fillStyle = color;
+      if (b - a > 5) roundRect(ctx, a, y + barTop, b - a, barHeight, 2.5);
+      else ctx.fillRect(a, y + barTop, b - a, barHeight);
+      if (b - a > 5) this.#covered(row, y, a, b);
+      if (trace.is(row, Flag.error)) {
+        ctx.fillStyle = c.errorFill;
+        ctx.fillRect(a, y + barTop - 2, 3, barHeight + 4);
+      }
+      this.#path(row, y);
+      this.#events(row, y);
+
+      texts.small();
+      const label = texts.duration(trace.duration[row]);
+      const marks = (trace.is(row, Flag.error) ? 15 : 0) + (trace.is(row, Flag.clock) ? 15 : 0);
+      const missing = trace.missing[row];
+      const stub = missing > 0 ? t.hiddenSpans(missing < 100_000 ? missing.toLocaleString("en") : count(missing)) : "";
+      const w = texts.width(label) + marks;
+      const stubWidth = stub ? texts.width(stub) + 22 : 0;
+      let x = b + 6;
+      if (x + w + (stub ? stubWidth + 6 : 0) > width - 4) {
+        if (a - 6 - w - (stub ? stubWidth + 6 : 0) > min) x = a - 6 - w - (stub ? stubWidth + 6 : 0);
+        else {
+          x = Math.min(b, width) - w - (stub ? stubWidth + 6 : 0) - 6;
+          const alpha = ctx.globalAlpha;
+          ctx.fillStyle = c.surface;
+          ctx.globalAlpha = alpha * 0.88;
+          roundRect(ctx, x - 4, y + barTop - 1, w + 8, barHeight + 2, 3);
+          ctx.globalAlpha = alpha;
+        }
+      }
+      if (trace.is(row, Flag.error)) {
+        glyph(ctx, "error", x, middle - 6, 12, c.error);
+        x += 15;
+      }
+      if (trace.is(row, Flag.clock)) {
+        glyph(ctx, "clock", x, middle - 6, 12, c.text3);
+        x += 15;
+      }
+      ctx.fillStyle = trace.is(row, Flag.error) ? c.error : c.text2;
+      ctx.fillText(label, x, middle + 0.5);
+      x += texts.width(label) + 6;
+      if (stub) this.#stub(position, stub, x, stubWidth, y, opened.unfolding.peek().has(trace.spanId(row)));
+    }
+  }
+
+  /** A dashed outline with the number of spans that opening would load. */
+  #stub(position: number, label: string, x: number, w: number, y: number, loading: boolean): void {
+    const ctx = this.#ctx;
+    const c = this.#colors;
+    ctx.fillStyle = c.surface;
+    roundRect(ctx, x, y + 3.5, w, rowHeight - 7, 8);
+    ctx.setLineDash([3, 2]);
+    ctx.strokeStyle = loading ? c.strong : c.accent;
+    ctx.lineWidth = 1;
+    strokeRound(ctx, x, y + 3.5, w, rowHeight - 7, 8);
+    ctx.setLineDash([]);
+    glyph(ctx, loading ? "clock" : "down", x + 5, y + rowHeight / 2 - 5, 10, loading ? c.text3 : c.accent);
+    ctx.fillStyle = loading ? c.text3 : c.accent;
+    ctx.fillText(label, x + 17, y + rowHeight / 2 + 0.5);
+    const i = 2 * (position - this.first);
+    this.stubs[i] = x;
+    this.stubs[i + 1] = x + w;
+  }
+
+  /** Where children ran the bar is paler: what stays in full colour is the span's own time. */
+  #covered(row: number, y: number, a: number, b: number): void {
+    const list = this.#covers.of(row);
+    if (list.length === 0) return;
+    const ctx = this.#ctx;
+    const alpha = ctx.globalAlpha;
+    ctx.fillStyle = this.#colors.surface;
+    ctx.globalAlpha = alpha * 0.62;
+    // The first piece that ends in sight.
+    let lo = 0;
+    let hi = list.length / 2;
+    const begin = this.time(a);
+    while (lo < hi) {
+      const mid = (lo + hi) >> 1;
+      if (list[2 * mid + 1] < begin) lo = mid + 1;
+      else hi = mid;
+    }
+    // Pieces within one pixel of one another are drawn as one.
+    let from = NaN;
+    let until = NaN;
+    for (let i = lo; i < list.length / 2; i++) {
+      const x0 = Math.max(a, this.x(list[2 * i]));
+      if (x0 > b) break;
+      const x1 = Math.min(b, this.x(list[2 * i + 1]));
+      if (x0 - until < 0.5) {
+        until = Math.max(until, x1);
+        continue;
+      }
+      if (until > from) ctx.fillRect(from, y + barTop + 1, until - from, barHeight - 2);
+      from = x0;
+      until = x1;
+    }
+    if (until > from) ctx.fillRect(from, y + barTop + 1, until - from, barHeight - 2);
+    ctx.globalAlpha = alpha;
+  }
+
+  /** The critical path's line: of the span itself, and of all that is below if that is not shown. */
+  #path(row: number, y: number): void {
+    const { path, end } = this.trace;
+    const first = path.first[row];
+    const last = path.first[this.opened.tree.closed[row] ? end[row] : row + 1];
+    if (first === last) return;
+    const { tree, width } = this.layout;
+    const ctx = this.#ctx;
+    ctx.fillStyle = this.#colors.slow;
+    if (last - first < 200) {
+      for (let k = first; k < last; k++) {
+        const i = path.byRow[k];
+        const x0 = Math.max(this.x(path.from[i]), tree);
+        const x1 = Math.min(this.x(path.until[i]), width);
+        if (x1 >= x0) ctx.fillRect(x0, y + pathTop, Math.max(x1 - x0, 1), 3);
+      }
+      return;
+    }
+    const marks = this.#marks;
+    marks.fill(0);
+    for (let k = first; k < last; k++) {
+      const i = path.byRow[k];
+      const x0 = Math.max(Math.floor(this.x(path.from[i])), tree);
+      const x1 = Math.min(Math.ceil(this.x(path.until[i])), width);
+      if (x1 > x0) marks.fill(1, x0, x1);
+    }
+    for (let x = tree; x < width; x++) {
+      if (!marks[x]) continue;
+      const x0 = x;
+      while (x < width && marks[x]) x++;
+      ctx.fillRect(x0, y + pathTop, x - x0, 3);
+    }
+  }
+
+  #events(row: number, y: number): void {
+    const { firstEvent, eventTime } = this.trace;
+    if (firstEvent[row] === firstEvent[row + 1]) return;
+    const ctx = this.#ctx;
+    ctx.fillStyle = this.#colors.text;
+    let before = -2;
+    for (let e = firstEvent[row]; e < firstEvent[row + 1]; e++) {
+      const x = Math.round(this.x(eventTime[e]));
+      if (x - before < 2) continue;
+      before = x;
+      ctx.beginPath();
+      ctx.moveTo(x - 3, y + barTop - 4);
+      ctx.lineTo(x + 3, y + barTop - 4);
+      ctx.lineTo(x, y + barTop + 1);
+      ctx.fill();
+      ctx.fillRect(x - 0.5, y + barTop, 1, barHeight);
+    }
+  }
+}
+
+/** About how many lines of the time axis a width has. */
+export function gridLines(width: number): number {
+  return Math.max(2, Math.floor(width / 110));
+}
+
+function roundRect(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h: number, r: number): void {
+  ctx.beginPath();
+  ctx.roundRect(x, y, w, h, r);
+  ctx.fill();
+}
+
+function strokeRound(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h: number, r: number): void {
+  ctx.beginPath();
+  ctx.roundRect(x, y, w, h, r);
+  ctx.stroke();
+}
