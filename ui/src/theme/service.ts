@@ -20,17 +20,25 @@ export function serviceColor(name: string): string {
   return (isDark.value ? dark : light)[i];
 }
 
+const settled = new Set<string>();
+
 /**
  * Gives services that are shown together colours of their own as far as there are enough: those with the same colour by
- * name take the next free one, in the order of the list.
+ * name take the next that is used least, in the order of the list. What a service once got it keeps, on every page.
  */
 export function distinguish(names: readonly string[]): void {
-  const taken = new Set<number>();
+  const used = light.map(() => 0);
+  for (const name of names) if (settled.has(name)) used[known.get(name)!]++;
   for (const name of names) {
-    let i = known.get(name) ?? hash(name) % light.length;
-    for (let n = 0; n < light.length && taken.has(i); n++) i = (i + 1) % light.length;
-    taken.add(i);
-    if (taken.size === light.length) taken.clear();
-    known.set(name, i);
+    if (settled.has(name)) continue;
+    const first = hash(name) % light.length;
+    let best = first;
+    for (let n = 1; n < light.length && used[best] > 0; n++) {
+      const i = (first + n) % light.length;
+      if (used[i] < used[best]) best = i;
+    }
+    used[best]++;
+    known.set(name, best);
+    settled.add(name);
   }
 }

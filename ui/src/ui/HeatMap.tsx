@@ -137,7 +137,7 @@ export function HeatMap({ data, from, to, label, box = null, onSelect, onOpen, e
         <canvas ref={canvas} class={[s.canvas, anchor && s.dragging].filter(Boolean).join(" ")} style={{ height }} />
       </div>
       {g && g.total === 0 && <p class={s.empty}>{t.empty}</p>}
-      {g && pointed && width > 0 && <Tip g={g} cell={pointed} making={making} x={sc.x(g.start + (pointed.column + 0.5) * g.step)} y={sc.y(g.bounds[pointed.row + 1] ?? 1)} width={width} opens={!!onOpen} selects={!!onSelect} />}
+      {g && pointed && width > 0 && <Tip g={g} cell={pointed} making={making} x={sc.x(g.start + (pointed.column + 0.5) * g.step)} y={sc.y(g.bounds[pointed.row + 1] ?? 1)} width={width} height={height} opens={!!onOpen} selects={!!onSelect} />}
       <p id={help} class="hidden-text">
         {t.keys}
       </p>
@@ -169,12 +169,13 @@ function told(g: Grid, b: Box): string {
   return [t.spans(count(n.count)), n.errors > 0 && t.errors(count(n.errors)), `${time(b.from)} – ${time(b.to)}`, `${duration(b.min)} – ${duration(b.max)}`].filter(Boolean).join(", ");
 }
 
-function Tip({ g, cell, making, x, y, width, opens, selects }: { g: Grid; cell: Cell; making: Box | null; x: number; y: number; width: number; opens: boolean; selects: boolean }) {
+function Tip({ g, cell, making, x, y, width, height, opens, selects }: { g: Grid; cell: Cell; making: Box | null; x: number; y: number; width: number; height: number; opens: boolean; selects: boolean }) {
   const b = making ?? boxOf(g, cell, cell);
   const n = inside(g, b);
   const left = x > width / 2;
+  const top = Math.max(0, Math.min(y - 10, height - 104)); // all of it in the frame
   return (
-    <div class={s.tip} style={left ? { right: width - x + 14, top: Math.max(0, y - 10) } : { left: x + 14, top: Math.max(0, y - 10) }}>
+    <div class={s.tip} style={left ? { right: width - x + 14, top } : { left: x + 14, top }}>
       <strong>{t.spans(count(n.count))}</strong>
       {n.errors > 0 && <span class={s.failed}>{t.errors(count(n.errors))}</span>}
       <span>

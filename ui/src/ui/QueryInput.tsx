@@ -4,6 +4,7 @@ import { get, Problem } from "../api/client";
 import type { Parsed, Values } from "../api/types";
 import { lang } from "../i18n";
 import { insert, placeAt } from "../query/complete";
+import { conditions } from "../query/edit";
 import { rangeSource, type FieldInfo, type Source } from "../query/fields";
 import { needsValues, pastedId, suggest, type Suggestion } from "../query/suggest";
 import { columnToIndex } from "../query/tokens";
@@ -34,7 +35,9 @@ interface Props {
 const parseAfter = 100; // milliseconds without a key
 const liveAfter = 250;
 const valuesAfter = 150;
+const faultyAfter = 700; // what cannot be well formed is shown to the server, for the reason
 const complainAfter = 1500; // about what is only not finished
+const unfinishedAfter = 1000; // the beginning of a value or field that is known: more is to come
 
 const defaultSource = rangeSource(() => range.peek());
 const askServer = (q: string, signal: AbortSignal) => get<Parsed>("/parse", { q }, signal);
@@ -57,8 +60,9 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
   const overlay = useRef<HTMLDivElement>(null);
   const told = useRef(value); // what the outside knows
   const ids = useId();
-  const latest = useRef({ onQuery, parse, source });
-  latest.current = { onQuery, parse, source };
+  const good = useRef(""); // what was found to be well formed last
+  const latest = useRef({ onQuery, parse, source, unfinished: (): boolean => false });
+  latest.current = { onQuery, parse, source, unfinished: () => shown && text.length === caret && list.some((one) => beginsWith(one, place.typed)) };
 
   useEffect(() => {
     if (value === told.current) return;
@@ -78,10 +82,7 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
   // What is typed is checked, and when it is well formed the outside is told.
   const idle = text === told.current;
   useEffect(() => {
-    if (idle) {
-      setFault(undefined);
-      return;
-    }
+    if (idle && (text.trim() === "" || good.current === text)) return;
     const abort = new AbortController();
     const began = Date.now();
     const q = text.trim();
@@ -96,9 +97,9 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
         return;
       }
       setFault(undefined);
-      if (openTraces && pastedId(q)) return;
-      wait(liveAfter, () => tell(q, "live"));
-    }, parseAfter);
+      if (q === told.current || (openTraces && pastedId(q))) return;
+      wait(latest.current.unfinished() ? unfinishedAfter : liveAfter, () => tell(q, "live"));
+    }, idle ? 0 : conditions(q) ? parseAfter : faultyAfter);
     return () => {
       clearTimeout(timer);
       abort.abort();
@@ -108,6 +109,7 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
   async function check(q: string, signal: AbortSignal): Promise<Fault | undefined> {
     try {
       await latest.current.parse(q, signal);
+      good.current = q;
     } catch (e) {
       if (e instanceof Problem && e.column) return { at: columnToIndex(q, e.column), message: short(e.message) };
       if (e instanceof Problem && e.status === 400) return { at: 0, message: e.message };
@@ -309,6 +311,11 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
       )}
     </div>
   );
+}
+
+/** Whether what was typed is only the beginning of a suggestion. */
+function beginsWith(one: Suggestion, typed: string): boolean {
+  return typed !== "" && (one.kind === "value" || one.kind === "field") && one.shown.length > typed.length && one.shown.toLowerCase().startsWith(typed.toLowerCase());
 }
 
 /** The place in the text as it stands, with the spaces before the query. */

@@ -107,11 +107,11 @@ function ValueRow({ field, v, q }: { field: string; v: Value; q: string }) {
       </span>
       <span class={s.bars} role="img" aria-label={t.share(percent(a), percent(b))}>
         <span class={s.track}>
-          <span class={s.barSelected} style={{ width: `${a * 100}%` }} />
+          <span class={s.barSelected} style={{ width: a > 0 ? `max(${a * 100}%, 2px)` : 0 }} />
         </span>
         <span class={s.percent}>{percent(a)}</span>
         <span class={s.track}>
-          <span class={s.barRest} style={{ width: `${b * 100}%` }} />
+          <span class={s.barRest} style={{ width: b > 0 ? `max(${b * 100}%, 2px)` : 0 }} />
         </span>
         <span class={s.percentRest}>{percent(b)}</span>
       </span>

@@ -21,7 +21,7 @@ export function Heat({ now }: { now: Shown }) {
   const [columns, setColumns] = useState(0);
   useLayoutEffect(() => setColumns(heatColumns(frame.current!.clientWidth)), []);
   const { from, to } = range.value;
-  const map = useLoad((signal) => (columns ? get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 8 }, signal) : undefined), [now.q, from, to, columns]);
+  const map = useLoad((signal) => (columns ? get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 6 }, signal) : undefined), [now.q, from, to, columns]);
   const data = map.data;
   const b = bounds(range.value);
   const ends = data ? { from: ms(data.fromUnixNano), to: ms(data.toUnixNano) } : b;

@@ -32,7 +32,7 @@ export function QuickFilters({ q }: { q: string }) {
 function Trigger({ name, value }: { name: string; value: string }) {
   return (
     <span class={[s.trigger, value && s.on].filter(Boolean).join(" ")}>
-      {name}
+      {name}{" "}
       {value && <bdi class={s.value}>{value}</bdi>}
       <Icon name="down" size={12} />
     </span>
@@ -42,8 +42,9 @@ function Trigger({ name, value }: { name: string; value: string }) {
 /** Chooses values of a field. */
 function Chooser({ q, field, name }: { q: string; field: string; name: string }) {
   const now = chosen(q, field).in;
+  const value = now.length > 1 ? t.chosenMore(now[0], now.length - 1) : (now[0] ?? "");
   return (
-    <Popover label={name} text={<Trigger name={name} value={now.length > 1 ? t.chosenMore(now[0], now.length - 1) : (now[0] ?? "")} />}>
+    <Popover label={[name, value].join(" ").trim()} text={<Trigger name={name} value={value} />}>
       {() => <Choice q={q} field={field} name={name} />}
     </Popover>
   );
@@ -88,7 +89,7 @@ function Durations({ q }: { q: string }) {
   const now = durations(q);
   const text = now.min && now.max ? `${now.min} – ${now.max}` : now.min ? `≥ ${now.min}` : now.max ? `< ${now.max}` : "";
   return (
-    <Popover label={t.durationFilter} text={<Trigger name={t.durationFilter} value={text} />}>
+    <Popover label={[t.durationFilter, text].join(" ").trim()} text={<Trigger name={t.durationFilter} value={text} />}>
       {(close) => <DurationChoice q={q} close={close} key={`${now.min} ${now.max}`} />}
     </Popover>
   );

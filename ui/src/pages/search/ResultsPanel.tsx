@@ -5,7 +5,7 @@ import { range } from "../../range";
 import { setParams, url } from "../../router";
 import { Button, Segments } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
-import { Partial, ProblemBox } from "../../ui/State";
+import { Empty, Partial, ProblemBox } from "../../ui/State";
 import { t } from "./messages";
 import { NothingFound } from "./NothingFound";
 import type { Shown } from "./place";
@@ -25,75 +25,85 @@ export function ResultsPanel({ now }: { now: Shown }) {
     return !!el && (el.matches(":hover") || el.contains(document.activeElement) || el.getBoundingClientRect().top < 0);
   };
   const r = useResults({ q: now.q, from, to, by: now.by, order: now.order }, busy);
+  const show = () => {
+    r.show();
+    if ((box.current?.getBoundingClientRect().top ?? 0) < 0) box.current?.scrollIntoView({ block: "center" });
+  };
   const clock = useClock(10_000);
   const pick = (id: string) => setPicked((p) => (p.includes(id) ? p.filter((x) => x !== id) : [...p.slice(-1), id]));
   const slowest = Math.max(1, ...(r.rows ?? []).map((x) => x.durationNanos));
+  const rows = r.error?.parameter === "q" ? undefined : r.rows;
   const empty = r.rows?.length === 0;
   return (
-    <Panel
-      flush
-      title={t.results}
-      loading={r.loading}
-      aside={
-        <>
-          {picked.length > 0 && <Picked ids={picked} drop={() => setPicked([])} />}
-          {r.answer && picked.length === 0 && <span class={s.read}>{t.read(count(r.answer.scannedSpans), duration(r.answer.elapsedNanos))}</span>}
-          <Segments
-            label={t.shownAs}
-            value={now.by}
-            onChange={(by) => setParams({ by: by === "spans" ? by : null })}
-            options={[
-              { value: "traces", text: t.traces },
-              { value: "spans", text: t.spans },
-            ]}
-          />
-          <Segments
-            label={t.order}
-            value={now.order}
-            onChange={(order) => setParams({ order: order === "slowest" ? order : null })}
-            options={[
-              { value: "newest", text: t.newest },
-              { value: "slowest", text: t.slowest },
-            ]}
-          />
-        </>
-      }
-    >
-      {r.error && (
-        <div class={s.message}>
-          <ProblemBox problem={r.error} retry={r.reload} />
-        </div>
-      )}
-      {r.answer?.partial && (
-        <div class={s.message}>
-          <Partial why={r.answer.why} />
-        </div>
-      )}
+    <div class={s.results}>
       <div class={s.arrived} role="status">
         {r.waiting > 0 && (
-          <Button icon="up" look="primary" onClick={r.show}>
+          <Button icon="up" look="primary" onClick={show}>
             {t.arrived(r.waiting)}
           </Button>
         )}
       </div>
-      <div ref={box} class={s.scroll}>
-        {r.rows && !empty && r.of.by === "traces" && <TraceTable rows={r.rows as Hit[]} q={r.of.q} slowest={slowest} now={clock} picked={picked} onPick={pick} />}
-        {r.rows && !empty && r.of.by === "spans" && <SpanTable rows={r.rows as Span[]} slowest={slowest} now={clock} />}
-        {!r.rows && !r.error && <Waiting />}
-      </div>
-      {empty && !r.error && <NothingFound q={r.of.q} />}
-      {r.rows && !empty && (
-        <div class={s.more}>
-          {r.cursor ? (
-            <Button onClick={r.more} disabled={r.loadingMore}>
-              {t.more}
-            </Button>
+      <Panel
+        flush
+        title={t.results}
+        loading={r.loading}
+        aside={
+          <>
+            {picked.length > 0 && <Picked ids={picked} drop={() => setPicked([])} />}
+            {r.answer && picked.length === 0 && <span class={s.read}>{t.read(count(r.answer.scannedSpans), duration(r.answer.elapsedNanos))}</span>}
+            <Segments
+              label={t.shownAs}
+              value={now.by}
+              onChange={(by) => setParams({ by: by === "spans" ? by : null })}
+              options={[
+                { value: "traces", text: t.traces },
+                { value: "spans", text: t.spans },
+              ]}
+            />
+            <Segments
+              label={t.order}
+              value={now.order}
+              onChange={(order) => setParams({ order: order === "slowest" ? order : null })}
+              options={[
+                { value: "newest", text: t.newest },
+                { value: "slowest", text: t.slowest },
+              ]}
+            />
+          </>
+        }
+      >
+        {r.error &&
+          (r.error.parameter === "q" ? (
+            <Empty title={t.badQuery}>{t.badQueryHint}</Empty>
           ) : (
-            <span class={s.end}>{t.end}</span>
-          )}
+            <div class={s.message}>
+              <ProblemBox problem={r.error} retry={r.reload} />
+            </div>
+          ))}
+        {r.answer?.partial && (
+          <div class={s.message}>
+            <Partial why={r.answer.why} />
+          </div>
+        )}
+        <div ref={box} class={s.scroll}>
+          {rows && !empty && r.of.by === "traces" && <TraceTable rows={r.rows as Hit[]} q={r.of.q} slowest={slowest} now={clock} picked={picked} onPick={pick} />}
+          {rows && !empty && r.of.by === "spans" && <SpanTable rows={r.rows as Span[]} slowest={slowest} now={clock} />}
+          {!r.rows && !r.error && <Waiting />}
         </div>
-      )}
-    </Panel>
+        {empty && !r.error && <NothingFound q={r.of.q} />}
+        {rows && !empty && (
+          <div class={s.more}>
+            {r.cursor ? (
+              <Button onClick={r.more} disabled={r.loadingMore}>
+                {t.more}
+              </Button>
+            ) : (
+              <span class={s.end}>{t.end}</span>
+            )}
+          </div>
+        )}
+      </Panel>
+    </div>
   );
 }
 

@@ -1,4 +1,7 @@
 import { useState } from "preact/hooks";
+import { useLoad } from "../../api/client";
+import { colorServices } from "../../query/fields";
+import { range } from "../../range";
 import { place } from "../../router";
 import { Button } from "../../ui/Button";
 import { QueryInput } from "../../ui/QueryInput";
@@ -18,6 +21,8 @@ export default function Search() {
   const [facets, setFacets] = useState(false); // where there is no room for them beside the results
   const take = useTyped();
   const now = shown();
+  // Colours of their own for all services of the range; when they are known, what is shown is drawn anew.
+  useLoad((signal) => colorServices(range.peek(), signal), [range.value.from, range.value.to], { refreshed: false });
   return (
     <div class={page.page}>
       <h1 class="hidden-text">{t.search}</h1>

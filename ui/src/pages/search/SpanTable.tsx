@@ -11,13 +11,15 @@ export function SpanTable({ rows, slowest, now }: { rows: readonly Span[]; slowe
     <table class={s.table}>
       <thead>
         <tr>
-          <th scope="col" class={s.spanHead}>
+          <th scope="col">
             {t.span}
           </th>
           <th scope="col" class={s.kind}>
             {t.kind}
           </th>
-          <th scope="col">{t.status}</th>
+          <th scope="col" class={s.statusHead}>
+            {t.status}
+          </th>
           <th scope="col" class={s.startHead}>
             {t.start}
           </th>

@@ -55,7 +55,7 @@ export function TraceTable({ rows, q, slowest, now, picked, onPick }: Props) {
 function TraceRow({ r, q, slowest, now, picked, onPick }: { r: Hit; q: string; slowest: number; now: number; picked: boolean; onPick: (traceId: string) => void }) {
   const name = r.rootName || (r.rootService ? t.noName : t.noRoot);
   // Without a query every span matches; to say which would tell nothing.
-  const matches = q.trim() ? r.matches : [];
+  const matches = q.trim() ? r.matches.slice(0, 2) : [];
   return (
     <tr class={[s.row, picked && s.on].filter(Boolean).join(" ")}>
       <td class={s.pick}>
@@ -76,14 +76,14 @@ function TraceRow({ r, q, slowest, now, picked, onPick }: { r: Hit; q: string; s
                 <span class={s.quiet}>{duration(m.durationNanos)}</span>
               </a>
             ))}
-            {r.matched > matches.length && <span class={s.quiet}>{t.moreMatches(count(r.matched - matches.length))}</span>}
+            {r.matched > matches.length && <span class={s.moreMatches}>{t.moreMatches(count(r.matched - matches.length))}</span>}
           </span>
         )}
       </td>
       <td class={s.services}>
         <ServiceShares services={r.services} total={r.spanCount} />
       </td>
-      <td class="num">{count(r.spanCount)}</td>
+      <td class={["num", s.spanCount].join(" ")}>{count(r.spanCount)}</td>
       <td class="num">{r.errorCount > 0 ? <span class={s.errors} title={t.failedSpans(count(r.errorCount))}>{count(r.errorCount)}</span> : ""}</td>
       <Start at={r.startUnixNano} now={now} />
       <Length nanos={r.durationNanos} slowest={slowest} error={r.errorCount > 0} />

@@ -9,9 +9,9 @@ import s from "./Results.module.css";
 export function Start({ at, now }: { at: string; now: number }) {
   const start = ms(at);
   return (
-    <td class={s.start} title={fullTime(start)}>
+    <td class={s.start} title={`${fullTime(start)} (${ago(start, Math.max(start, now))})`}>
       <time dateTime={new Date(start).toISOString()}>{time(start, now)}</time>
-      <span class={s.ago}>{ago(start, now)}</span>
+      <span class={s.ago}>{ago(start, Math.max(start, now))}</span>
     </td>
   );
 }
