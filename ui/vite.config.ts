@@ -23,5 +23,5 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: { "^/(api|login|logout|session|healthz|readyz|metrics)": { target: server, changeOrigin: true } },
   },
-  test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+  test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"], testTimeout: 60_000 }, // a busy machine takes its time
 } as import("vitest/config").ViteUserConfig);
