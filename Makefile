@@ -105,3 +105,4 @@ bench: ## the benchmarks in bench/; they take a while
 	$(GO) run ./bench/build
 	$(GO) run ./bench/runtime
 	$(GO) run ./bench/store
+	scripts/with-browser sh -c '$(GO) run ./bench/ui -chromium "$$CHROMIUM"'

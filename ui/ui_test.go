@@ -46,6 +46,26 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// All scripts together, those that are loaded later included, stay within what
+// the page has promised: it is there at once on a slow line, too.
+func TestSize(t *testing.T) {
+	const most = 150_000
+	size := 0
+	for name, f := range New().files {
+		if strings.HasSuffix(name, ".js") {
+			if c := f.compressed(); c != nil {
+				size += len(c)
+			} else {
+				size += len(f.data)
+			}
+		}
+	}
+	t.Logf("%d bytes of JavaScript, compressed", size)
+	if size == 0 || size > most {
+		t.Errorf("%d bytes of JavaScript, compressed; want at most %d", size, most)
+	}
+}
+
 // No file asks another site for anything by itself.
 func TestStyles(t *testing.T) {
 	styles := 0
