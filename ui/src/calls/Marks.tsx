@@ -53,7 +53,7 @@ export function Sentence({ change }: { change: Change }) {
 export function Delta({ now, before, from = 1.1, bad }: { now: number | undefined; before: number | undefined; from?: number; bad?: "error" | "slow" }) {
   if (!now || !before || Math.max(now / before, before / now) < from) return null;
   return (
-    <span class={[s.delta, bad && s[now > before ? bad : "better"]].filter(Boolean).join(" ")}>
+    <span class={[s.delta, bad && now / before >= 1.3 && s[bad]].filter(Boolean).join(" ")}>
       {arrow(now, before)}
       {times(now, before)}
     </span>

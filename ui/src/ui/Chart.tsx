@@ -25,11 +25,12 @@ interface Props {
   height?: number;
   syncKey?: string; // charts with the same key show the same moment under the pointer
   log?: boolean;
+  least?: number; // where the axis ends when all values are zero
   onSelect?: (from: number, to: number) => void; // a stretch of time was dragged over
 }
 
 /** Lines over time, with the values under the pointer below. */
-export function Chart({ label, times, series, from, to, format, height = 150, syncKey, log = false, onSelect }: Props) {
+export function Chart({ label, times, series, from, to, format, height = 150, syncKey, log = false, least = 1, onSelect }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef({ format, onSelect, from, to });
@@ -53,7 +54,7 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
         cursor: { sync: syncKey ? { key: syncKey } : undefined, drag: { x: !!onSelect, y: false, setScale: false }, points: { size: 6 } },
         scales: {
           x: { time: true, range: () => [latest.current.from, latest.current.to] },
-          y: log ? { distr: 3 } : { range: (_u, _min, max) => [0, max > 0 ? max * 1.08 : 1] },
+          y: log ? { distr: 3 } : { range: (_u, _min, max) => [0, max > 0 ? max * 1.08 : least] },
         },
         ms: 1,
         axes: [
@@ -68,7 +69,7 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
             width: 1.5,
             dash: x.dash ? [4, 4] : undefined,
             fill: x.fill ? token(x.color) + "26" : undefined,
-            points: { show: x.values.length < 3 },
+            points: { show: x.values.length < 3, size: 4, filter: (u: uPlot, i: number) => alone(u.data[i]) },
             value: (_u: uPlot, v: number | null) => (v === null || v === undefined ? "–" : latest.current.format(v)),
           })),
         ],
@@ -99,4 +100,12 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
   });
 
   return <div ref={box} class={s.chart} role="img" aria-label={label} style={{ minHeight: `${height + 28}px` }} />;
+}
+
+/** Which values have none beside them: a line would not show them, so they are drawn as points. */
+function alone(values: ArrayLike<number | null | undefined>): number[] | null {
+  const none = (v: number | null | undefined) => v === null || v === undefined;
+  const out: number[] = [];
+  for (let i = 0; i < values.length; i++) if (!none(values[i]) && none(values[i - 1]) && none(values[i + 1])) out.push(i);
+  return out.length > 0 ? out : null;
 }

@@ -1,22 +1,25 @@
 import { useEffect } from "preact/hooks";
+import { session } from "../../shell/session";
 import { Copy } from "../../ui/Copy";
-import { receiver, type Receivers } from "./receiver";
+import { receiver } from "./receiver";
 import { t } from "./messages";
 import s from "./FirstSteps.module.css";
 
 const everyMs = 2000;
 
 /** What a new user sees: the one command to run. It asks for news until the first span is there. */
-export function FirstSteps({ receivers, tokens, look }: { receivers?: Receivers; tokens?: boolean; look: () => void }) {
+export function FirstSteps({ look }: { look: () => void }) {
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === "visible" && look(), everyMs);
     return () => clearInterval(timer);
   }, []);
+  const { receivers, tokens } = session.value;
+  const known = receivers !== undefined;
   const r = receiver(receivers, location.hostname);
-  const build = ["weft go build -o app .", "", "OTEL_SERVICE_NAME=app ./app"];
   const env = r && [`export OTEL_EXPORTER_OTLP_ENDPOINT=${r.endpoint}`, r.protocol && `export OTEL_EXPORTER_OTLP_PROTOCOL=${r.protocol}`, tokens && 'export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer TOKEN"'].filter(Boolean);
+  // Woven programs on this machine find the server by themselves.
   const needed = env && (!r.standard || tokens) ? env : [];
-  build.splice(1, 1, ...(needed as string[]));
+  const build = ["weft go build -o app .", ...needed, "OTEL_SERVICE_NAME=app ./app"];
   return (
     <div class={s.steps}>
       <header class={s.header}>
@@ -24,7 +27,7 @@ export function FirstSteps({ receivers, tokens, look }: { receivers?: Receivers;
         <h1>{t.waiting}</h1>
         <p role="status">{t.waitingHint}</p>
       </header>
-      {!r && <p class={s.note}>{t.off}</p>}
+      {known && !r && <p class={s.note}>{t.off}</p>}
       <section class={s.step}>
         <h2>{t.build}</h2>
         <p>{t.buildHint}</p>

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { receiver } from "./receiver";
 
-const all = { otlpHttp: "http://127.0.0.1:4318", otlpGrpc: "http://127.0.0.1:4317", zipkin: "http://127.0.0.1:9411/api/v2/spans" };
+const all = { otlpHttp: "http://127.0.0.1:4318", otlpGrpc: "http://127.0.0.1:4317", zipkin: "http://127.0.0.1:9411" };
 
 it("is the standard one on the same machine", () => {
   expect(receiver(all, "127.0.0.1")).toMatchObject({ endpoint: "http://127.0.0.1:4318", protocol: "", standard: true, loopbackOnly: false });
@@ -12,9 +12,8 @@ it("is not within reach of other machines if it listens on the loopback address"
   expect(receiver(all, "trace.example.com")?.loopbackOnly).toBe(true);
 });
 
-it("has the name of the page if it listens everywhere", () => {
-  expect(receiver({ otlpHttp: "http://localhost:4318" }, "10.1.2.3")).toMatchObject({ endpoint: "http://10.1.2.3:4318", standard: false, loopbackOnly: false });
-  expect(receiver({ otlpHttp: "https://[::]:4318" }, "weft.example.com")?.endpoint).toBe("https://weft.example.com:4318");
+it("is told where it is not the standard one", () => {
+  expect(receiver({ otlpHttp: "https://weft.example.com:4318" }, "weft.example.com")).toMatchObject({ endpoint: "https://weft.example.com:4318", standard: false, loopbackOnly: false });
 });
 
 it("is gRPC if there is nothing else", () => {
@@ -28,4 +27,5 @@ it("is nothing where nothing is received", () => {
 
 it("lists every receiver", () => {
   expect(receiver(all, "localhost")?.all.map((a) => a.name)).toEqual(["OTLP/HTTP", "OTLP/gRPC", "Zipkin"]);
+  expect(receiver(all, "localhost")?.all[2].address).toBe("http://127.0.0.1:9411/api/v2/spans");
 });

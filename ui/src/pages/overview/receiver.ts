@@ -1,9 +1,4 @@
-/** Where a server takes spans, as it says in /stats; a member is absent if that receiver is off. */
-export interface Receivers {
-  otlpHttp?: string;
-  otlpGrpc?: string;
-  zipkin?: string;
-}
+import type { Session } from "../../shell/session";
 
 export interface Receiver {
   endpoint: string; // for OTEL_EXPORTER_OTLP_ENDPOINT
@@ -15,25 +10,17 @@ export interface Receiver {
 
 const loopback = /^(localhost|127\..*|\[::1\])$/;
 
-/**
- * Where programs send to, seen from where the page was opened: a receiver that listens on every address is reached by the name
- * that the page was reached by.
- */
-export function receiver(r: Receivers | undefined, host: string): Receiver | undefined {
-  const seen = (address: string | undefined) => {
-    if (!address) return undefined;
-    const at = /^(https?:\/\/)(localhost|0\.0\.0\.0|\[::\])(:\d+.*)$/.exec(address);
-    return at ? at[1] + host + at[3] : address;
-  };
-  const http = seen(r?.otlpHttp);
-  const grpc = seen(r?.otlpGrpc);
+/** Where programs send to: what the server said, and by which name the page was opened. */
+export function receiver(r: Session["receivers"], host: string): Receiver | undefined {
+  const http = r?.otlpHttp;
+  const grpc = r?.otlpGrpc;
   const endpoint = http ?? grpc;
   if (!endpoint) return undefined;
   const of = /^https?:\/\/(.*):\d+/.exec(endpoint)?.[1] ?? "";
   const all = [
     { name: "OTLP/HTTP", address: http },
     { name: "OTLP/gRPC", address: grpc },
-    { name: "Zipkin", address: seen(r?.zipkin) },
+    { name: "Zipkin", address: r?.zipkin && r.zipkin + "/api/v2/spans" },
   ].filter((a): a is { name: string; address: string } => !!a.address);
   return { endpoint, protocol: http ? "" : "grpc", standard: /^http:\/\/(127\.0\.0\.1|localhost):4318$/.test(endpoint), loopbackOnly: loopback.test(of) && !loopback.test(host), all };
 }

@@ -11,16 +11,17 @@ const syncKey = "red";
 /** Rate, errors and latency over time, with the time before as a dashed line; dragging over one zooms the time of the page. */
 export function Charts({ red, loading }: { red: Red; loading: boolean }) {
   const { over, overBefore, from, to } = red;
+  const failing = red.now.errors > 0; // only errors are red
   const behind = (values: readonly (number | null)[]): Series[] =>
     red.before.count > 0 ? [{ name: t.before, color: "--text-3", dash: true, values: alongside(over.times, overBefore, values, to - from) }] : [];
   const chart = { times: over.times, from, to, syncKey, onSelect: (a: number, b: number) => setRange({ from: a, to: b }) };
   return (
-    <div class={s.charts} title={t.zoomHint}>
-      <Panel title={t.rate} loading={loading}>
-        <Chart {...chart} label={t.rateChart} format={rate} series={[{ name: t.ok, color: "--accent", fill: true, values: over.ok }, { name: t.failed, color: "--error-fill", fill: true, values: over.errors }, ...behind(overBefore.rate)]} />
+    <div class={s.charts}>
+      <Panel title={t.rate} loading={loading} aside={<span class={s.hint}>{t.zoomHint}</span>}>
+        <Chart {...chart} label={t.rateChart} format={rate} series={[{ name: t.ok, color: "--accent", fill: true, values: over.ok }, ...(failing ? [{ name: t.failed, color: "--error-fill", fill: true, values: over.errors }] : []), ...behind(overBefore.rate)]} />
       </Panel>
       <Panel title={t.errors} loading={loading}>
-        <Chart {...chart} label={t.errorChart} format={percent} series={[{ name: t.errors, color: "--error-fill", fill: true, values: over.share }, ...behind(overBefore.share)]} />
+        <Chart {...chart} label={t.errorChart} format={percent} least={0.01} series={[{ name: t.errors, color: failing ? "--error-fill" : "--border-strong", fill: failing, values: over.share }, ...behind(overBefore.share)]} />
       </Panel>
       <Panel title={t.latency} loading={loading}>
         <Chart

@@ -3,6 +3,8 @@ import { messages } from "../../i18n";
 export const t = messages({
   en: {
     services: "Services",
+    ofCalls: (errors: string, calls: string) => `${errors} of ${calls} calls`,
+    someCalls: (n: string) => `${n} calls`,
     where: "Where this is",
     noService: "Which service?",
     noServiceHint: "The address names none. Choose one from the list of services.",
@@ -29,7 +31,7 @@ export const t = messages({
     rateChart: "Calls a second over time: those that went well, those that failed, and all in the time before",
     errorChart: "Share of calls that failed over time, now and before",
     latencyChart: "50th, 90th and 99th percentile of the duration over time, and the 99th of the time before",
-    zoomHint: "Drag over a stretch of time to zoom in",
+    zoomHint: "Drag to zoom in",
     changed: "Changed",
     operations: "Operations",
     operation: "Operation",
@@ -104,6 +106,8 @@ export const t = messages({
   },
   zh: {
     services: "服务",
+    ofCalls: (errors: string, calls: string) => `${calls} 个调用中有 ${errors} 个失败`,
+    someCalls: (n: string) => `${n} 个调用`,
     where: "当前位置",
     noService: "哪个服务？",
     noServiceHint: "地址中没有服务名。请从服务列表中选择。",
@@ -130,7 +134,7 @@ export const t = messages({
     rateChart: "每秒调用数随时间的变化：成功、失败，以及此前时间段的全部调用",
     errorChart: "失败调用比例随时间的变化，现在与此前",
     latencyChart: "时长的第 50、90、99 百分位随时间的变化，以及此前的第 99 百分位",
-    zoomHint: "拖选一段时间以放大",
+    zoomHint: "拖选以放大",
     changed: "变化",
     operations: "操作",
     operation: "操作",
