@@ -76,7 +76,7 @@ function Row({ name, space, starts, value, type, scope }: { name: string; space:
         <bdi>
           {space && <span class={s.space}>{visible(space)}.</span>}
           {space && <wbr />}
-          {breakable(space ? visible(name.slice(space.length + 1)) : key)}
+          {name === "" ? <span class={s.nothing}>{t.empty}</span> : breakable(space ? visible(name.slice(space.length + 1)) : key)}
         </bdi>
       </th>
       <td>

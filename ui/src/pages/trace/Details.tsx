@@ -145,7 +145,7 @@ function Parts({ trace, row, span, logs, onSpan }: { opened: Opened; trace: Trac
         </Section>
       )}
       <Section kind="logs" title={t.logs} count={ofSpan}>
-        <Logs trace={trace} logs={logs} spanId={span.spanId} onSpan={onSpan} />
+        <Logs trace={trace} logs={logs} spanId={span.spanId} shift={span.shiftNanos} onSpan={onSpan} />
       </Section>
       <Section kind="resource" title={t.resource} count={Object.keys(resource).length}>
         <Attributes attributes={resource} scope="resource" filter={filter} label={t.resource} />

@@ -22,13 +22,14 @@ interface Props {
   trace: Trace;
   logs: Loaded<Answer>;
   spanId: string; // "": of the whole trace
+  shift?: number; // what puts the clock of that span right
   onSpan: (spanId: string) => void;
 }
 
 const step = 100;
 
 /** The log records of a span or of the whole trace, in the order of time, to be filtered by level and text. */
-export function Logs({ trace, logs, spanId, onSpan }: Props) {
+export function Logs({ trace, logs, spanId, shift = 0, onSpan }: Props) {
   const [whole, setWhole] = useState(false);
   const [text, setText] = useState("");
   const [from, setFrom] = useState(0);
@@ -81,7 +82,7 @@ export function Logs({ trace, logs, spanId, onSpan }: Props) {
       ) : (
         <ol class={s.list}>
           {filtered.slice(0, most).map((l, i) => (
-            <Record key={i} log={l} at={Number(BigInt(l.timeUnixNano) - start)} span={l.spanId && l.spanId !== spanId ? l.spanId : ""} trace={trace} onSpan={onSpan} />
+            <Record key={i} log={l} at={Number(BigInt(l.timeUnixNano) - start) + (l.spanId === spanId ? shift : 0)} span={l.spanId && l.spanId !== spanId ? l.spanId : ""} trace={trace} onSpan={onSpan} />
           ))}
         </ol>
       )}
