@@ -1,1 +1,0 @@
-import{t as e}from"./index-DEqOm5Jh.js";function t(){return e(`h1`,{children:`Overview`})}export{t as default};
