@@ -1,3 +1,4 @@
+import { signal } from "@preact/signals";
 import { isDark } from "./theme";
 
 // The colour of a service: the same on every page, by its name. None is red or amber, which mean something.
@@ -6,6 +7,7 @@ const dark = ["#7aa5ec", "#b593ec", "#4fc4ba", "#96c560", "#d6996b", "#de8bcd", 
 
 
 const known = new Map<string, number>();
+const changes = signal(0);
 
 function hash(s: string): number {
   let h = 2166136261; // FNV-1a
@@ -15,6 +17,7 @@ function hash(s: string): number {
 
 /** The colour of a service in the theme that the page has now; a hex string. */
 export function serviceColor(name: string): string {
+  changes.value; // what shows a colour is drawn anew when it changes
   let i = known.get(name);
   if (i === undefined) known.set(name, (i = hash(name) % light.length));
   return (isDark.value ? dark : light)[i];
@@ -28,6 +31,7 @@ const settled = new Set<string>();
  */
 export function distinguish(names: readonly string[]): void {
   const used = light.map(() => 0);
+  let changed = false;
   for (const name of names) if (settled.has(name)) used[known.get(name)!]++;
   for (const name of names) {
     if (settled.has(name)) continue;
@@ -38,7 +42,11 @@ export function distinguish(names: readonly string[]): void {
       if (used[i] < used[best]) best = i;
     }
     used[best]++;
-    known.set(name, best);
     settled.add(name);
+    const before = known.get(name);
+    known.set(name, best);
+    if (before !== undefined && before !== best) changed = true;
   }
+  // Not at once: a component that is just being rendered may have asked.
+  if (changed) queueMicrotask(() => changes.value++);
 }

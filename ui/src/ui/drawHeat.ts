@@ -37,7 +37,8 @@ export function drawHeat(c: CanvasRenderingContext2D, { grid: g, scale: s, from,
   c.beginPath();
   c.rect(s.left, s.top, s.right - s.left, s.bottom - s.top);
   c.clip();
-  if (g) cells(c, g, s, errors);
+  // Where every span failed, marks would say nothing: how many there were does.
+  if (g) cells(c, g, s, errors || (g.total > 0 && g.errors === g.total));
   if (cell) {
     const r = rect(s, cell);
     c.strokeStyle = token("--text");

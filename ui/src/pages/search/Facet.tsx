@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { get, useLoad } from "../../api/client";
 import type { Values } from "../../api/types";
 import { count } from "../../format";
@@ -18,11 +18,12 @@ interface Props {
   q: string;
   open: boolean;
   onTurn: () => void;
+  onSample: (spans: number) => void; // the counts are of so many spans; 0: of all
   onRemove?: () => void;
 }
 
 /** One attribute: its most frequent values among the spans of the query, to choose and to leave out. */
-export function Facet({ field, q, open, onTurn, onRemove }: Props) {
+export function Facet({ field, q, open, onTurn, onSample, onRemove }: Props) {
   const now = chosen(q, field);
   return (
     <section class={s.facet}>
@@ -34,7 +35,7 @@ export function Facet({ field, q, open, onTurn, onRemove }: Props) {
         </button>
         {onRemove && <Button look="quiet" icon="close" class={s.small} label={t.removeFacet(field)} onClick={onRemove} />}
       </h2>
-      {open && <List field={field} q={q} />}
+      {open && <List field={field} q={q} onSample={onSample} />}
     </section>
   );
 }
@@ -42,7 +43,7 @@ export function Facet({ field, q, open, onTurn, onRemove }: Props) {
 const few = 6;
 const many = 50;
 
-function List({ field, q }: { field: string; q: string }) {
+function List({ field, q, onSample }: { field: string; q: string; onSample: (spans: number) => void }) {
   const [all, setAll] = useState(false);
   const { from, to } = range.value;
   const now = chosen(q, field);
@@ -56,11 +57,14 @@ function List({ field, q }: { field: string; q: string }) {
   );
   const data = list.data;
   const values = data?.values ?? [];
+  useEffect(() => {
+    if (data) onSample(data.partial ? data.scannedSpans : 0);
+  }, [data]);
   const extra = now.in.filter((v) => !values.some((x) => x.value === v)).map((value) => ({ value, type: "" as "string", spans: 0 }));
   const most = Math.max(1, ...values.map((v) => v.spans));
   if (list.error && list.error.parameter !== "q") return <p class={s.none}>{t.loadFailed}</p>;
   return (
-    <div class={s.list} title={data?.partial ? t.sampled(count(data.scannedSpans)) : undefined}>
+    <div class={s.list}>
       <Progress on={list.loading && !data} />
       <ul>
         {[...extra, ...values].map((v) => {

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { count } from "../../format";
 import { rangeKeys, type FieldInfo } from "../../query/fields";
 import { range } from "../../range";
 import { remembered } from "../../remembered";
@@ -6,6 +7,7 @@ import { Popover } from "../../ui/Popover";
 import { Facet } from "./Facet";
 import s from "./Facets.module.css";
 import { t } from "./messages";
+import { inTurn } from "./turns";
 
 // What most questions are about. Attributes of them that no span has are not shown.
 const always = ["service", "name", "status", "kind"];
@@ -44,16 +46,15 @@ function read(list: string): string[] {
 /** What the spans of the query have in common: attributes with their most frequent values, each of them a filter. */
 export function Facets({ q }: { q: string }) {
   const [known, setKnown] = useState<readonly FieldInfo[]>([]);
+  const [sample, setSample] = useState(0); // spans that were counted, where they were not all
   const { from, to } = range.value;
   useEffect(() => {
-    let gone = false;
-    rangeKeys(range.peek()).then(
-      (k) => !gone && setKnown(k),
+    const abort = new AbortController();
+    inTurn(abort.signal, () => rangeKeys(range.peek())).then(
+      (k) => !abort.signal.aborted && setKnown(k),
       () => {}, // those that every span has are there without
     );
-    return () => {
-      gone = true;
-    };
+    return () => abort.abort();
   }, [from, to]);
   const has = new Set(known.map((k) => k.field));
   const mine = read(added.value);
@@ -73,9 +74,11 @@ export function Facets({ q }: { q: string }) {
           q={q}
           open={opens(f)}
           onTurn={() => turn(f)}
+          onSample={setSample}
           onRemove={mine.includes(f) ? () => (added.value = JSON.stringify(mine.filter((m) => m !== f))) : undefined}
         />
       ))}
+      {sample > 0 && <p class={s.sample}>{t.sampled(count(sample))}</p>}
       <div class={s.add}>
         <Popover icon="plus" look="quiet" label={t.addAttribute} text={t.addAttribute}>
           {(close) => (

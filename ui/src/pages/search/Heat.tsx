@@ -14,6 +14,7 @@ import { Differences } from "./Differences";
 import s from "./Heat.module.css";
 import { t } from "./messages";
 import { asked, type Shown } from "./place";
+import { first } from "./turns";
 
 /** When the spans of the query were and how long they took; a part of it can be looked into. */
 export function Heat({ now }: { now: Shown }) {
@@ -21,7 +22,7 @@ export function Heat({ now }: { now: Shown }) {
   const [columns, setColumns] = useState(0);
   useLayoutEffect(() => setColumns(heatColumns(frame.current!.clientWidth)), []);
   const { from, to } = range.value;
-  const map = useLoad((signal) => (columns ? get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 6 }, signal) : undefined), [now.q, from, to, columns]);
+  const map = useLoad((signal) => (columns ? first(get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 6 }, signal)) : undefined), [now.q, from, to, columns]);
   const data = map.data;
   const b = bounds(range.value);
   const ends = data ? { from: ms(data.fromUnixNano), to: ms(data.toUnixNano) } : b;
@@ -39,7 +40,7 @@ export function Heat({ now }: { now: Shown }) {
                 {g.errors > 0 && <span class={s.failed}>{t.failing(count(g.errors))}</span>}
               </span>
             )}
-            <Legend errors={now.errors} />
+            <Legend errors={now.errors || (!!g && g.total > 0 && g.errors === g.total)} />
             <Segments
               label={t.colour}
               value={now.errors ? "errors" : "all"}

@@ -14,6 +14,7 @@ import { shown } from "./place";
 import { QuickFilters } from "./QuickFilters";
 import { ResultsPanel } from "./ResultsPanel";
 import s from "./Search.module.css";
+import { inTurn } from "./turns";
 import { useTyped } from "./useTyped";
 
 /** Search: the query, when its spans were and how long they took, what they have in common, and the spans themselves. */
@@ -22,7 +23,7 @@ export default function Search() {
   const take = useTyped();
   const now = shown();
   // Colours of their own for all services of the range; when they are known, what is shown is drawn anew.
-  useLoad((signal) => colorServices(range.peek(), signal), [range.value.from, range.value.to], { refreshed: false });
+  useLoad((signal) => inTurn(signal, () => colorServices(range.peek(), signal)), [range.value.from, range.value.to], { refreshed: false });
   return (
     <div class={page.page}>
       <h1 class="hidden-text">{t.search}</h1>

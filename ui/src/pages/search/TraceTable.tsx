@@ -2,6 +2,7 @@ import type { Hit } from "../../api/types";
 import { count, duration, shortId } from "../../format";
 import { url } from "../../router";
 import { serviceColor } from "../../theme/service";
+import { Icon } from "../../ui/Icon";
 import { Service } from "../../ui/Service";
 import { Length, ServiceShares, Start } from "./cells";
 import { t } from "./messages";
@@ -72,7 +73,11 @@ function TraceRow({ r, q, slowest, now, picked, onPick }: { r: Hit; q: string; s
               <a key={m.spanId} class={s.match} href={url(`trace/${r.traceId}`, { span: m.spanId })} title={`${t.matched}: ${m.service} ${m.name}`}>
                 <span class={s.dot} style={{ background: serviceColor(m.service) }} />
                 <bdi class={s.matchName}>{m.name || t.noName}</bdi>
-                {m.status === "error" && <span class={s.failed}>{t.error}</span>}
+                {m.status === "error" && (
+                  <span class={s.mark}>
+                    <Icon name="warning" size={12} label={t.error} />
+                  </span>
+                )}
                 <span class={s.quiet}>{duration(m.durationNanos)}</span>
               </a>
             ))}

@@ -1,20 +1,46 @@
-// The counts beside the results are many requests; the results and the map must not wait behind them. Only a few of them
-// are under way at a time, in the order in which they were asked.
+// The counts beside the results are many requests; the results and the map must not wait behind them. They begin when those
+// have answered, or after a while, and only a few of them are under way at a time, in the order in which they were asked.
 
 const atOnce = 2;
+const patience = 400; // milliseconds
+
+let urgent = 0;
 let running = 0;
 const waiting: (() => void)[] = [];
 
+function next(): void {
+  while (running < atOnce && waiting.length > 0) {
+    running++;
+    waiting.shift()!();
+  }
+}
+
+/** Lets what is asked here go before what waits for its turn. */
+export function first<T>(answer: Promise<T>): Promise<T> {
+  urgent++;
+  let done = false;
+  const finish = () => {
+    if (done) return;
+    done = true;
+    if (--urgent === 0) next();
+  };
+  const timer = setTimeout(finish, patience);
+  answer.then(finish, finish).finally(() => clearTimeout(timer));
+  return answer;
+}
+
 /** Runs what is asked when it is its turn, unless it is not needed any more by then. */
 export async function inTurn<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
-  if (running >= atOnce) await new Promise<void>((go) => waiting.push(go));
-  else running++;
+  await new Promise<void>((go) => {
+    waiting.push(go);
+    // The results may be asked for in the same moment, a little later.
+    queueMicrotask(() => urgent === 0 && next());
+  });
   try {
     signal.throwIfAborted();
     return await ask();
   } finally {
-    const next = waiting.shift();
-    if (next) next(); // it takes this place
-    else running--;
+    running--;
+    if (urgent === 0) next();
   }
 }

@@ -3,6 +3,7 @@ import { get, Problem } from "../../api/client";
 import type { Found, Hit, Span } from "../../api/types";
 import { refreshes } from "../../range";
 import { joinNewest, joinSlowest } from "./arriving";
+import { first } from "./turns";
 
 export type Row = Hit | Span;
 
@@ -65,7 +66,7 @@ export function useResults(ask: Ask, busy: () => boolean): Results {
     seen.current = { key, tick, again };
     setState((s) => ({ ...s, loading: true, loadingMore: same && s.loadingMore }));
     if (!same) paging.current?.abort();
-    get<Found>("/search", { ...ask, limit: pageSize }, abort.signal).then(
+    first(get<Found>("/search", { ...ask, limit: pageSize }, abort.signal)).then(
       (answer) => {
         if (abort.signal.aborted) return;
         const page: Row[] = answer.traces ?? answer.spans ?? [];
