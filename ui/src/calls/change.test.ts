@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Calls } from "../api/types";
-import { changes, coveredBefore, errorEvidence, spread } from "./change";
+import { changes, coveredBefore, errorEvidence, spread, stepEvidence } from "./change";
 
 const ms = 1e6;
 
@@ -94,6 +94,10 @@ describe("coming and going", () => {
     expect(whats(none, calls(3))).toEqual([]);
     expect(whats(calls(3), none)).toEqual([]);
   });
+  it("is not told of what would hardly have been called in the part of the time before that is known", () => {
+    expect(whats(none, calls(50), { covered: 0.5 })).toEqual(["new"]);
+    expect(whats(none, calls(50), { covered: 0.15 })).toEqual([]);
+  });
   it("is not known of a time without data", () => {
     expect(judge(none, calls(1000), { covered: 0 })).toEqual([]);
   });
@@ -116,4 +120,32 @@ it("coveredBefore", () => {
   expect(coveredBefore(1000, 2000, -5000)).toBe(1);
   expect(coveredBefore(1000, 2000, 500)).toBe(0.5);
   expect(coveredBefore(1000, 2000, 1500)).toBe(0);
+});
+
+describe("steps", () => {
+  const flat = Array.from({ length: 30 }, (_, i) => 20 + (i % 3));
+  const risen = flat.map((v, i) => (i < 26 ? v : v * 10));
+  // One call of a hundred is slow: whether a step has one is chance.
+  const noisy = (seed: number) => Array.from({ length: 30 }, (_, i) => (((i + seed) * 7919) % 10 < 6 ? 250 + (i % 5) : 20));
+
+  it("show a rise also where it is a small part of the time", () => {
+    expect(stepEvidence(flat.map((v) => v * 2), flat, true)).toBeGreaterThan(6);
+    expect(stepEvidence(risen, flat, true)).toBeGreaterThan(2.5);
+    expect(stepEvidence(risen, flat, false)).toBeLessThan(2.5);
+    expect(stepEvidence(flat.map((v) => v / 2), flat, false)).toBeGreaterThan(6);
+  });
+  it("show no rise in what jumps to and fro", () => {
+    expect(stepEvidence(noisy(0), noisy(5), true)).toBeLessThan(2.5);
+    expect(stepEvidence(flat, flat, true)).toBeLessThan(2.5);
+  });
+  it("that are few say nothing", () => {
+    expect(stepEvidence([1, 2, null, 3], flat, true)).toBeUndefined();
+  });
+  it("confirm a change of latency, or refute it", () => {
+    const [now, before] = [calls(2000, 0, [10, 30, 252]), calls(2000, 0, [10, 29, 24])];
+    const of = (p99: number[]) => ({ p50: flat, p90: flat, p99 });
+    expect(whats(before, now)).toEqual(["p99"]);
+    expect(whats(before, now, { steps: { now: of(risen), before: of(flat) } })).toEqual(["p99"]);
+    expect(whats(before, now, { steps: { now: of(noisy(0)), before: of(noisy(5)) } })).toEqual([]);
+  });
 });

@@ -20,7 +20,11 @@ export interface Times {
   covered?: number; // the part of the time before that the store has data of, 0 to 1; 1 if it is not said
   seconds: number; // the length of either time
   silent?: number; // since when nothing was called, in milliseconds, if that is no chance
+  steps?: { now: Steps; before: Steps }; // both times in steps; a change of latency has to show in them
 }
+
+/** Percentiles of each step of a time, null where there were no calls. */
+export type Steps = Record<"p50" | "p90" | "p99", readonly (number | null)[]>;
 
 const sure = 4; // standard deviations: one false alarm in some ten thousand comparisons
 const fewest = 10; // calls that make somebody's absence, or presence, a fact
@@ -33,12 +37,12 @@ export function changes(t: Times): Change[] {
   const rateBefore = before.count / (seconds * covered);
   const rateNow = now.count / seconds;
   const out: Change[] = [];
-  if (before.count === 0) return now.count >= fewest ? [{ what: "new", now: rateNow, weight: 0.6 }] : [];
+  if (before.count === 0) return now.count * covered >= fewest ? [{ what: "new", now: rateNow, weight: 0.6 }] : [];
   if (now.count === 0) return rateBefore * seconds >= fewest ? [{ what: "gone", before: rateBefore, worse: true, weight: 4 }] : [];
   if (silent !== undefined) out.push({ what: "silent", before: rateNow, since: silent, worse: true, weight: 4 });
   const errors = errorChange(now, before);
   if (errors) out.push(errors);
-  const latency = latencyChange(now, before);
+  const latency = latencyChange(now, before, t.steps);
   // What fails early is quick: that is no improvement.
   if (latency && !(errors?.worse && !latency.worse)) out.push(latency);
   if (silent === undefined) {
@@ -82,7 +86,7 @@ const quantiles = [
 const shortest = 500_000; // a difference in nanoseconds that a caller may notice
 
 /** The percentile that changed most, if one did. */
-function latencyChange(now: Calls, before: Calls): Change | undefined {
+function latencyChange(now: Calls, before: Calls, steps: Times["steps"]): Change | undefined {
   let most: Change | undefined;
   for (const q of quantiles) {
     const n = now[q.what];
@@ -90,6 +94,7 @@ function latencyChange(now: Calls, before: Calls): Change | undefined {
     if (!n || !b || Math.abs(n - b) < shortest || Math.max(n / b, b / n) < q.ratio) continue;
     const evidence = Math.log(n / b) / Math.hypot(spread(now, q.what), spread(before, q.what), 0.05);
     if (Math.abs(evidence) < sure || (q.what === "p90" && !shifted(now, before))) continue;
+    if (steps && (stepEvidence(steps.now[q.what], steps.before[q.what], n > b) ?? (n > b ? sureSteps : 0)) < sureSteps) continue;
     const weight = weigh(Math.min(5, Math.abs(Math.log2(n / b))) * q.weight, evidence, n > b);
     if (!most || weight > most.weight) most = { what: q.what, before: b, now: n, worse: n > b, weight };
   }
@@ -119,6 +124,44 @@ export function spread(c: Calls, what: "p50" | "p90" | "p99"): number {
   if (what === "p50") return (1.25 * sigma) / Math.sqrt(n);
   const slope = Math.max(0.1, Math.log(p99 / p90) / Math.LN10, what === "p90" ? sigma / 2 : 0);
   return slope / Math.sqrt(beyond);
+}
+
+const sureSteps = 2.5; // standard deviations
+
+/**
+ * How clearly a percentile rose (or fell) in some stretch of the time now, against all of the time before: the largest z of Mann
+ * and Whitney's test. A percentile that jumps to and fro between quick and slow calls by chance does that in either time.
+ * undefined: there are too few steps with calls to say; then it counts if it got slower.
+ */
+export function stepEvidence(now: readonly (number | null)[], before: readonly (number | null)[], up: boolean): number | undefined {
+  const a = now.filter((v): v is number => v !== null);
+  const b = before.filter((v): v is number => v !== null).sort((x, y) => x - y);
+  if (a.length < 6 || b.length < 6) return undefined;
+  // For each value of now: how many of before it is above, those that are the same as a half.
+  const above = a.map((v) => (below(b, v) + below(b, v, true)) / 2);
+  let most = -Infinity;
+  for (let length = a.length; length >= 3; length = Math.floor(length / 2)) {
+    const mean = (length * b.length) / 2;
+    const deviation = Math.sqrt((length * b.length * (length + b.length + 1)) / 12);
+    let u = 0;
+    for (let i = 0; i < a.length; i++) {
+      u += above[i] - (i >= length ? above[i - length] : 0);
+      if (i >= length - 1) most = Math.max(most, ((u - mean) / deviation) * (up ? 1 : -1));
+    }
+  }
+  return most;
+}
+
+/** How many of the sorted values are less than v, or with same no greater. */
+function below(values: readonly number[], v: number, same = false): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < v || (same && values[middle] === v)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function trafficChange(now: number, before: number, covered: number, rateNow: number, rateBefore: number): Change | undefined {

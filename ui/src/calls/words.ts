@@ -45,9 +45,14 @@ export function times(now: number, before: number): string {
   return r >= 99.5 ? ">99×" : `${r < 9.95 ? Number(r.toFixed(1)) : Math.round(r)}×`;
 }
 
+/** A length of time in whole units where they fit: 7 days, 6 hours. */
+export function span(widthMs: number): string {
+  const s = Math.round(widthMs / 1000);
+  const tenth = (n: number) => Number(n.toFixed(1));
+  return s >= 2 * 86400 && s % 3600 === 0 ? t.day(tenth(s / 86400)) : s >= 3600 ? t.hour(tenth(s / 3600)) : s >= 60 ? t.minute(Math.round(s / 60)) : t.second(s);
+}
+
 /** What the time before is called, by its length: "the hour before". */
 export function timeBefore(widthMs: number): string {
-  const s = Math.round(widthMs / 1000);
-  const n = s >= 2 * 86400 && s % 3600 === 0 ? t.day(Number((s / 86400).toFixed(1))) : s >= 3600 ? t.hour(Number((s / 3600).toFixed(1))) : s >= 60 ? t.minute(Math.round(s / 60)) : t.second(s);
-  return t.span(n);
+  return t.span(span(widthMs));
 }

@@ -25,7 +25,7 @@ export function Spark({ values, label, color = "--accent", width = 110, height =
       continue;
     }
     const to = `${x(i).toFixed(1)} ${y(v).toFixed(1)}`;
-    line += (start < 0 ? "M" : "L") + to;
+    line += (start < 0 ? "M" : "L") + to + (start < 0 ? "h0" : ""); // one value alone is a point
     area += start < 0 ? `M${x(i).toFixed(1)} ${height - 1}L${to}` : "L" + to;
     if (start < 0) start = i;
   }

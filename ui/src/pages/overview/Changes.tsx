@@ -1,17 +1,18 @@
 import { useState } from "preact/hooks";
+import { ChangeSpark } from "../../calls/ChangeSpark";
 import { Sentence, tone } from "../../calls/Marks";
 import { searchURL, serviceURL } from "../../calls/links";
 import { timeBefore } from "../../calls/words";
 import type { Change } from "../../calls/change";
 import { time } from "../../format";
+import { rangeParams } from "../../range";
+import { url } from "../../router";
 import { Button } from "../../ui/Button";
 import { Icon, type IconName } from "../../ui/Icon";
 import { Service } from "../../ui/Service";
-import { Spark } from "../../ui/Spark";
-import { ErrorSpark } from "../../calls/ErrorSpark";
 import { t as calls } from "../../calls/messages";
 import { t } from "./messages";
-import { ranked, type Overview, type Row } from "./rows";
+import { ranked, type Item, type Overview, type Row } from "./rows";
 import s from "./Changes.module.css";
 
 const atFirst = 6;
@@ -44,10 +45,8 @@ export function Changes({ overview }: { overview: Overview }) {
         </p>
       ) : (
         <ul class={s.list}>
-          {shown.map(({ row, change }) => (
-            <li key={row.name + " " + change.what}>
-              <Card row={row} change={change} />
-            </li>
+          {shown.map((item) => (
+            <li key={item.rows[0].name + " " + item.change.what}>{item.rows.length > 1 ? <Several item={item} /> : <Card row={item.rows[0]} change={item.change} />}</li>
           ))}
         </ul>
       )}
@@ -77,10 +76,27 @@ function Card({ row, change }: { row: Row; change: Change }) {
 }
 
 function Picture({ row, change }: { row: Row; change: Change }) {
-  const size = { width: 84, height: 34 };
-  if (change.what === "errors") return <ErrorSpark values={row.over.share} label={calls.errorsOverTime} {...size} />;
-  if (change.what === "p50" || change.what === "p90" || change.what === "p99") return <Spark values={row.over[change.what]} label={calls.latencyOverTime} color={change.worse ? "--slow-fill" : "--ok"} {...size} />;
-  return <Spark values={row.over.rate} label={calls.rateOverTime} color="--text-3" {...size} />;
+  const [what, label] = change.what === "errors" ? (["share", calls.errorsOverTime] as const) : change.what === "p50" || change.what === "p90" || change.what === "p99" ? ([change.what, calls.latencyOverTime] as const) : (["rate", calls.rateOverTime] as const);
+  return <ChangeSpark before={row.overBefore?.[what] ?? []} now={row.over[what]} bars={what === "share"} look={tone(change)} label={label} />;
+}
+
+/** Services that came, or went, together. */
+function Several({ item }: { item: Item }) {
+  const names = item.rows.map((row) => row.name);
+  const title = item.change.what === "new" ? t.newServices(names.length) : item.change.what === "gone" ? t.goneServices(names.length) : t.silentServices(names.length);
+  return (
+    <a class={s.card} href={url("", { ...rangeParams(), sort: "change" })} title={names.join("\n")}>
+      <span class={s.icon}>
+        <Icon name="info" />
+      </span>
+      <span class={s.text}>
+        <span>{title}</span>
+        <span class={s.names}>
+          <bdi>{names.slice(0, 20).join(", ")}</bdi>
+        </span>
+      </span>
+    </a>
+  );
 }
 
 /** Where one goes on looking: at the calls that failed or were slow, else at the service. */

@@ -1,7 +1,6 @@
-import { useEffect, useMemo, useRef } from "preact/hooks";
-import { get, useLoad } from "../../api/client";
-import type { Services, Stats } from "../../api/types";
-import { stepFor } from "../../calls/points";
+import { useEffect, useRef } from "preact/hooks";
+import { useLoad } from "../../api/client";
+import type { Stats } from "../../api/types";
 import { serviceURL } from "../../calls/links";
 import { ago, count, ms, percent, rate } from "../../format";
 import { bounds, live, range, setRange } from "../../range";
@@ -12,27 +11,23 @@ import { Panel } from "../../ui/Panel";
 import { Empty, ProblemBox, Progress } from "../../ui/State";
 import { Changes } from "./Changes";
 import { FirstSteps } from "./FirstSteps";
+import { load } from "./load";
 import { t } from "./messages";
-import { overview, type Row } from "./rows";
+import { firstCall, type Row } from "./rows";
 import { ServiceTable } from "./ServiceTable";
 import { StoreLine } from "./StoreLine";
 import page from "../page.module.css";
 import s from "./Overview.module.css";
 
+const recent = 14 * 60_000;
+
 /** The start page: whether anything is wrong, and all services. */
 export default function Overview() {
   const r = range.value;
-  const { from, to } = bounds(r);
-  const loaded = useLoad(
-    async (signal) => {
-      const [services, stats] = await Promise.all([get<Services>("/services", { from: r.from, to: r.to, step: stepFor(to - from, 30) }, signal), get<Stats>("/stats", {}, signal)]);
-      return { services, stats };
-    },
-    [r.from, r.to],
-  );
+  const loaded = useLoad((signal) => load(r, signal), [r.from, r.to]);
   const { data } = loaded;
-  const shown = useMemo(() => data && overview(data.services, data.stats), [data]);
-  const unused = data !== undefined && data.services.services.length === 0 && data.stats.storedSpans === 0;
+  const shown = data?.overview;
+  const unused = shown !== undefined && shown.rows.length === 0 && data!.stats.storedSpans === 0;
 
   // The numbers of somebody who saw the first span arrive go on moving.
   const waited = useRef(false);
@@ -41,6 +36,8 @@ export default function Overview() {
     else if (data && waited.current) {
       waited.current = false;
       live.value = true;
+      // In an hour of which the most is empty nothing moves.
+      if (shown!.rows.length > 0 && r.relative && shown!.rows.every((row) => (firstCall(row) ?? 0) > shown!.to - recent)) setRange("-15m");
     }
   }, [unused, data]);
 
@@ -58,7 +55,7 @@ export default function Overview() {
       ) : (
         <>
           <Changes overview={shown} />
-          <AllServices rows={shown.rows} more={data.services.more} loading={loaded.loading} />
+          <AllServices rows={shown.rows} more={data.more} loading={loaded.loading} />
         </>
       )}
       <StoreLine />

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { ErrorSpark } from "../../calls/ErrorSpark";
 import { serviceURL } from "../../calls/links";
 import { Marks, tone } from "../../calls/Marks";
@@ -6,6 +7,7 @@ import { readSort, sorted } from "../../calls/sort";
 import { SortHeader } from "../../calls/SortHeader";
 import { duration, percent, rate } from "../../format";
 import { place } from "../../router";
+import { Button } from "../../ui/Button";
 import { Service } from "../../ui/Service";
 import { Spark } from "../../ui/Spark";
 import { t } from "./messages";
@@ -14,6 +16,7 @@ import table from "../../calls/Table.module.css";
 import s from "./ServiceTable.module.css";
 
 const standard = "rate";
+const atFirst = 150;
 
 const values: Record<string, (r: Row) => string | number | null | undefined> = {
   name: (r) => r.name,
@@ -28,6 +31,9 @@ const values: Record<string, (r: Row) => string | number | null | undefined> = {
 export function ServiceTable({ rows }: { rows: readonly Row[] }) {
   const sort = readSort(place.value.params.get("sort"), Object.keys(values), standard);
   const header = (column: string, text: string, title: string, number = true, c?: string) => <SortHeader column={column} text={text} title={title} sort={sort} standard={standard} number={number} class={c} />;
+  const [all, setAll] = useState(false);
+  const list = sorted(rows, sort, values[sort.by], (r) => r.name);
+  const shown = all ? list : list.slice(0, atFirst);
   return (
     <div class={table.scroll}>
       <table class={[table.table, s.table].join(" ")}>
@@ -56,11 +62,16 @@ export function ServiceTable({ rows }: { rows: readonly Row[] }) {
           </tr>
         </thead>
         <tbody>
-          {sorted(rows, sort, values[sort.by], (r) => r.name).map((r) => (
+          {shown.map((r) => (
             <ServiceRow key={r.name} row={r} />
           ))}
         </tbody>
       </table>
+      {shown.length < list.length && (
+        <Button look="quiet" icon="down" class={s.more} onClick={() => setAll(true)}>
+          {t.moreServices(list.length - shown.length)}
+        </Button>
+      )}
     </div>
   );
 }

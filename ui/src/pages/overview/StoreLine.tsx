@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../../api/client";
 import type { Stats } from "../../api/types";
-import { bytes, count, duration, fullTime, ms, time } from "../../format";
+import { span } from "../../calls/words";
+import { bytes, count, fullTime, ms, time } from "../../format";
 import { session } from "../../shell/session";
 import { Icon } from "../../ui/Icon";
 import { t } from "./messages";
@@ -38,7 +39,7 @@ export function StoreLine() {
   }, []);
   if (!stats) return <footer class={s.line} />;
   const { ageNanos = 0, bytes: most = 0 } = session.value.retention ?? {};
-  const kept = [ageNanos > 0 && t.keptAge(duration(ageNanos)), most > 0 && t.keptSize(bytes(most))].filter(Boolean).join(t.and);
+  const kept = [ageNanos > 0 && t.keptAge(span(ageNanos / 1e6)), most > 0 && t.keptSize(bytes(most))].filter(Boolean).join(t.and);
   return (
     <footer class={s.line} aria-label={t.store}>
       {stats.diskFull && <Warning text={t.diskFull} />}

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Services } from "../../api/types";
-import { overview, ranked } from "./rows";
+import { confirm, overview, ranked, suspects } from "./rows";
 
 const hour = 3600_000;
 const to = 1_795_386_000_000;
@@ -25,7 +25,7 @@ it("ranks what changed in all services", () => {
     ]),
     undefined,
   );
-  expect(ranked(o.rows).map((r) => `${r.row.name} ${r.change.what}`)).toEqual(["failing errors", "away gone", "slower p99", "fresh new"]);
+  expect(ranked(o.rows).map((r) => `${r.rows[0].name} ${r.change.what}`)).toEqual(["failing errors", "away gone", "slower p99", "fresh new"]);
 });
 
 it("compares with nothing when there is nothing before", () => {
@@ -38,4 +38,23 @@ it("takes into account how far back the store goes", () => {
   const services = answer([{ name: "steady", now: calls(6000, 0), before: calls(1500, 0) }]);
   expect(ranked(overview(services, { oldestUnixNano: `${to - hour * 1.25}000000` }).rows)).toEqual([]);
   expect(ranked(overview(services, { oldestUnixNano: `${to - hour * 9}000000` }).rows).map((r) => r.change.what)).toEqual(["traffic"]);
+});
+
+it("tells of many that are new at once", () => {
+  const o = overview(answer([{ name: "steady", now: calls(6000, 0), before: calls(6000, 0) }, ...["c", "a", "b"].map((name) => ({ name, now: calls(600, 0), before: none }))]), undefined);
+  const list = ranked(o.rows);
+  expect(list).toHaveLength(1);
+  expect(list[0].rows.map((r) => r.name)).toEqual(["a", "b", "c"]);
+});
+
+it("looks at the time before step by step", () => {
+  const o = overview(answer([{ name: "jumpy", now: calls(6000, 0, 90e6), before: calls(6000, 0) }, { name: "calm", now: calls(6000, 0), before: calls(6000, 0) }]), undefined);
+  expect(suspects(o).map((r) => r.name)).toEqual(["jumpy"]);
+  const before = (p99: number) => {
+    const points = [0, 1, 2, 3, 4, 5].map((i) => ({ startUnixNano: `${to - 2 * hour + i * 600_000}000000`, values: { ...calls(1000, 0, p99) } }));
+    return [{ fromUnixNano: `${to - 2 * hour}000000`, toUnixNano: `${to - hour}000000`, stepNanos: 600e9, more: false, series: [{ service: "jumpy", total: calls(6000, 0), points }] }];
+  };
+  expect(ranked(confirm(o, before(90e6)).rows)).toEqual([]);
+  expect(ranked(confirm(o, before(40e6)).rows).map((r) => r.change.what)).toEqual(["p99"]);
+  expect(confirm(o, before(40e6)).rows[0].overBefore?.p99).toHaveLength(6);
 });
