@@ -1,7 +1,7 @@
 import type { Values } from "../api/types";
 import { count, shortId } from "../format";
 import { fit, placeAt, type Place } from "./complete";
-import type { FieldInfo } from "./fields";
+import type { FieldInfo } from "./names";
 import { fieldNotes, operatorNotes, t, wordNotes } from "./messages";
 import { intrinsics, quoteValue } from "./tokens";
 

@@ -1,4 +1,4 @@
-import { axisTime } from "../format";
+import { axisTime, utc } from "../format";
 import { token } from "../theme/theme";
 import { durationTick, durationTicks, timeTicks, type Box, type Grid, type Scale } from "./heat";
 
@@ -119,7 +119,7 @@ function axes(c: CanvasRenderingContext2D, s: Scale, from: number, to: number, b
   c.textBaseline = "alphabetic";
   c.textAlign = "center";
   const wide = axisTime(from, to - from).length * 6.4 + 24;
-  for (const at of timeTicks(from, to, (s.right - s.left) / wide)) {
+  for (const at of timeTicks(from, to, (s.right - s.left) / wide, utc.value)) {
     const x = s.x(at);
     const half = wide / 2 - 12;
     c.fillText(axisTime(at, to - from), Math.min(s.right + 8 - half, Math.max(s.left + half - 40, x)), s.bottom + 16);

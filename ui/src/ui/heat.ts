@@ -1,4 +1,3 @@
-import { utc } from "../format";
 import type { HeatMap } from "../api/types";
 
 // Where things lie in a heat map: time to the right, durations upwards on a logarithmic scale.
@@ -123,10 +122,11 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const steps = [second, 2 * second, 5 * second, 10 * second, 15 * second, 30 * second, minute, 2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 3 * hour, 6 * hour, 12 * hour, 24 * hour, 48 * hour, 7 * 24 * hour];
 
-/** Points of time for labels, at most so many, on whole minutes or hours of the zone that is shown. */
-export function timeTicks(from: number, to: number, most: number): number[] {
-  const step = steps.find((s) => (to - from) / s <= Math.max(1, most)) ?? steps[steps.length - 1];
-  const zone = utc.value ? 0 : new Date(from).getTimezoneOffset() * minute;
+/** Points of time for labels, at most so many, on whole minutes or hours of the browser's zone or UTC. */
+export function timeTicks(from: number, to: number, most: number, utc: boolean): number[] {
+  const longest = steps[steps.length - 1];
+  const step = steps.find((s) => (to - from) / s <= Math.max(1, most)) ?? Math.ceil((to - from) / Math.max(1, most) / longest) * longest;
+  const zone = utc ? 0 : new Date(from).getTimezoneOffset() * minute;
   const ticks: number[] = [];
   for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step) ticks.push(at);
   return ticks;

@@ -62,9 +62,9 @@ function List({ field, q, onSample }: { field: string; q: string; onSample: (spa
   }, [data]);
   const extra = now.in.filter((v) => !values.some((x) => x.value === v)).map((value) => ({ value, type: "" as "string", spans: 0 }));
   const most = Math.max(1, ...values.map((v) => v.spans));
-  if (list.error && list.error.parameter !== "q") return <p class={s.none}>{t.loadFailed}</p>;
   return (
     <div class={s.list}>
+      {list.error && !data && list.error.parameter !== "q" && <p class={s.none}>{t.loadFailed}</p>}
       <Progress on={list.loading && !data} />
       <ul>
         {[...extra, ...values].map((v) => {

@@ -24,6 +24,8 @@ export function Heat({ now }: { now: Shown }) {
   const { from, to } = range.value;
   const map = useLoad((signal) => (columns ? first(get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 6 }, signal)) : undefined), [now.q, from, to, columns]);
   const data = map.data;
+  // The results say so already.
+  const unreachable = map.error && [0, 502, 503].includes(map.error.status);
   const b = bounds(range.value);
   const ends = data ? { from: ms(data.fromUnixNano), to: ms(data.toUnixNano) } : b;
   const g = data && grid(data);
@@ -54,7 +56,7 @@ export function Heat({ now }: { now: Shown }) {
         }
       >
         <div ref={frame}>
-          {map.error && map.error.parameter !== "q" && <ProblemBox problem={map.error} retry={map.reload} />}
+          {map.error && map.error.parameter !== "q" && !unreachable && <ProblemBox problem={map.error} retry={map.reload} />}
           <HeatMap
             data={data}
             {...ends}
