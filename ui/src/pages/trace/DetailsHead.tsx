@@ -128,18 +128,14 @@ export function Timings({ trace, row }: { trace: Trace; row: number }) {
           <dt>{t.duration}</dt>
           <dd title={exactDuration(took)}>
             <strong>{duration(took)}</strong>
-            <span>
-              {share(took, whole)} {t.ofTrace}
-            </span>
+            <span>{t.ofTrace(share(took, whole))}</span>
           </dd>
         </div>
         <div>
           <dt title={t.selfHelp}>{t.self}</dt>
           <dd title={exactDuration(Math.round(self))}>
             <strong>{duration(self)}</strong>
-            <span>
-              {share(self, took)} {t.ofSpan}
-            </span>
+            <span>{t.ofSpan(share(self, took))}</span>
           </dd>
         </div>
         <div>
@@ -148,9 +144,7 @@ export function Timings({ trace, row }: { trace: Trace; row: number }) {
             {path > 0 ? (
               <>
                 <strong class={s.slow}>{duration(path)}</strong>
-                <span>
-                  {share(path, whole)} {t.ofTrace}
-                </span>
+                <span>{t.ofTrace(share(path, whole))}</span>
               </>
             ) : (
               <span>{t.notOnPath}</span>
