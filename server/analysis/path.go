@@ -34,16 +34,29 @@ func (p *Path) PerNode(t *Tree) []int64 {
 
 // CriticalPath returns the critical path of a trace. The essay in the package's
 // documentation says what that is.
-func CriticalPath(t *Tree) Path { return t.outline.CriticalPath() }
+func CriticalPath(t *Tree) Path {
+	var p Path
+	t.outline.CriticalPath(func(s Segment) {
+		if k := len(p.Segments) - 1; k >= 0 && p.Segments[k].Node == s.Node && p.Segments[k].Idle == s.Idle {
+			p.Segments[k].From = s.From
+			return
+		}
+		p.Segments = append(p.Segments, s)
+	})
+	slices.Reverse(p.Segments)
+	return p
+}
 
 // SelfTimes returns, for each span of the tree, the nanoseconds in which it was
 // running and none of its children was.
 func (t *Tree) SelfTimes() []int64 { return t.outline.SelfTimes() }
 
-// CriticalPath returns the critical path of a trace; its nodes are rows.
-func (o *Outline) CriticalPath() Path {
+// CriticalPath calls visit with the segments of the critical path, whose nodes
+// are rows, from the end of the trace to its start. A segment may be in several
+// pieces that follow one another.
+func (o *Outline) CriticalPath(visit func(s Segment)) {
 	if len(o.Spans) == 0 {
-		return Path{}
+		return
 	}
 	// from and to are what a span covers together with all below it.
 	from, to := slices.Clone(o.Offsets), make([]int64, len(o.Spans))
@@ -66,17 +79,10 @@ func (o *Outline) CriticalPath() Path {
 		})
 		return list
 	}
-	var p Path
-	// put puts a segment before those so far.
 	put := func(node int, a, b int64, idle bool) {
-		if a >= b {
-			return
+		if a < b {
+			visit(Segment{node, a, b, idle})
 		}
-		if k := len(p.Segments) - 1; k >= 0 && p.Segments[k].Node == node && p.Segments[k].Idle == idle && p.Segments[k].From == b {
-			p.Segments[k].From = a
-			return
-		}
-		p.Segments = append(p.Segments, Segment{node, a, b, idle})
 	}
 	// work puts a length of time in which the node waits for no child.
 	work := func(node int, a, b int64) {
@@ -112,6 +118,4 @@ func (o *Outline) CriticalPath() Path {
 		f.now = from[c]
 		stack = append(stack, frame{c, to[c], from[c], byEnd(c+1, c+int(o.Sizes[c]))})
 	}
-	slices.Reverse(p.Segments)
-	return p
 }

@@ -174,6 +174,7 @@ func (t *Trace) Encode(r *Rows, logged map[span.ID]bool) (head, rest []byte, err
 		c.uints("at", n, uint32(r.List[n-1]), func(i int) uint32 { return uint32(r.List[i]) })
 	}
 	h.Critical = t.encodePath(&c, r)
+	t.encodeEvents(&c, r)
 	head, err = h.encode(c.list)
 	return head, c.data, err
 }
@@ -181,37 +182,100 @@ func (t *Trace) Encode(r *Rows, logged map[span.ID]bool) (head, rest []byte, err
 // encodePath puts the columns of the critical path and returns how many pieces it has.
 func (t *Trace) encodePath(c *columns, r *Rows) int {
 	type piece struct {
-		row         int32
-		idle        byte
-		from, until int64
+		row    int32
+		idle   byte
+		length int64
 	}
 	var path []piece
+	longest, idle := int64(0), false
 	for k, v := range t.PathRows {
 		row := int(v >> 1)
-		p := piece{-1, byte(v & 1), t.PathFrom[k], t.PathUntil(k)}
-		if r.Under >= 0 && (row < r.First || row >= r.End) {
-			continue
-		}
+		p := piece{-1, byte(v & 1), t.PathUntil(k) - t.PathFrom[k]}
 		if row >= 0 {
-			if p.row = r.At(row); p.row < 0 || int(r.List[p.row]) != row {
-				p.idle = 0 // something below the row was running, or handed on
-			}
+			p.row = r.At(row)
 		}
-		if n := len(path); n > 0 && path[n-1].row == p.row && path[n-1].idle == p.idle && path[n-1].until == p.from {
-			path[n-1].until = p.until
-			continue
+		if p.row < 0 || int(r.List[p.row]) != row {
+			p.idle = 0 // something that is not sent was running, or handed on
 		}
-		path = append(path, p)
+		if row < 0 && r.Under < 0 {
+			p.idle = 1
+		}
+		if n := len(path); n > 0 && path[n-1].row == p.row && path[n-1].idle == p.idle {
+			path[n-1].length += p.length
+		} else {
+			path = append(path, p)
+		}
+		longest, idle = max(longest, path[len(path)-1].length), idle || p.idle == 1
 	}
 	n := len(path)
 	c.ints("pathRow", n, func(i int) int32 { return path[i].row })
-	c.floats("pathFrom", n, func(i int) float64 { return float64(path[i].from) })
-	c.floats("pathUntil", n, func(i int) float64 { return float64(path[i].until) })
-	c.begin("pathIdle", "u8", n)
-	for i := range path {
-		c.data = append(c.data, path[i].idle)
+	if longest <= math.MaxUint32 {
+		c.uints("pathLength", n, uint32(longest), func(i int) uint32 { return uint32(path[i].length) })
+	} else {
+		c.floats("pathLength", n, func(i int) float64 { return float64(path[i].length) })
+	}
+	if idle {
+		c.begin("pathIdle", "u8", n)
+		for i := range path {
+			c.data = append(c.data, path[i].idle)
+		}
 	}
 	return n
+}
+
+// How many events are sent: of one span, and together.
+const (
+	spanEvents = 16
+	rowEvents  = 100_000
+)
+
+// encodeEvents puts the times of events. If there are too many, of every span
+// fewer are sent.
+func (t *Trace) encodeEvents(c *columns, r *Rows) {
+	if len(t.EventSpans) == 0 {
+		return
+	}
+	first := make(map[int32]int32) // by span: where its events begin
+	for k, at := range t.EventSpans {
+		if k == 0 || t.EventSpans[k-1] != at {
+			first[at] = int32(k)
+		}
+	}
+	// of calls f with the events of each row, at most most.
+	of := func(most int, f func(i int, events []int64)) {
+		for i, row := range r.List {
+			if t.Flags[row]&FlagEvents == 0 {
+				continue
+			}
+			from, ok := first[t.Outline.Spans[row]]
+			if !ok {
+				continue
+			}
+			until := from
+			for int(until) < len(t.EventSpans) && t.EventSpans[until] == t.Outline.Spans[row] && int(until-from) < most {
+				until++
+			}
+			f(i, t.EventTimes[from:until])
+		}
+	}
+	most, n := 2*spanEvents, rowEvents+1
+	for n > rowEvents && most > 1 {
+		most /= 2
+		n = 0
+		of(most, func(_ int, events []int64) { n += len(events) })
+	}
+	rows, times := make([]uint32, 0, min(n, rowEvents)), make([]int64, 0, min(n, rowEvents))
+	of(most, func(i int, events []int64) {
+		for _, at := range events {
+			if len(rows) < rowEvents {
+				rows, times = append(rows, uint32(i)), append(times, at+t.Shift(int(r.List[i]))-t.Start)
+			}
+		}
+	})
+	if len(rows) > 0 {
+		c.uints("eventRow", len(rows), rows[len(rows)-1], func(i int) uint32 { return rows[i] })
+		c.floats("eventTime", len(rows), func(i int) float64 { return float64(times[i]) })
+	}
 }
 
 // encode returns the beginning of a file: all up to the first column.

@@ -219,34 +219,72 @@ func (f *folder) some(list []weighted) {
 	}
 }
 
-func (f *folder) path() {
-	on := make([]int64, f.n)
-	n := 0
-	for k, v := range f.t.PathRows {
-		if i := int(v>>1) - f.first; v&1 == 0 && i >= 0 && i < f.n && !f.kept[i] {
-			if on[i] == 0 {
-				n++
-			}
-			on[i] += f.t.PathUntil(k) - f.t.PathFrom[k]
+// weigh returns what rows are chosen by, of how many nanoseconds each is worth.
+// Of siblings that are worth about the same, within a factor of two, some stand
+// for all: together they are worth T, and the first one weighs T, the second T/2,
+// the third T/3, in an order that goes evenly through all of them. So those of
+// which each is worth more than the lightest row that is chosen are all chosen,
+// and of others as many as they are worth together.
+func (f *folder) weigh(worth []int64) []float64 {
+	weights := make([]float64, f.n)
+	type group struct {
+		sum     float64
+		n, next int
+	}
+	var groups [65]group // by the length of the number
+	siblings := func(from, end int) {
+		clear(groups[:])
+		for i := from; i < end; i += int(f.t.Sizes[f.first+i]) {
+			g := &groups[bits.Len64(uint64(worth[i]))]
+			g.sum += float64(worth[i])
+			g.n++
+		}
+		for i := from; i < end; i += int(f.t.Sizes[f.first+i]) {
+			g := &groups[bits.Len64(uint64(worth[i]))]
+			weights[i] = max(float64(worth[i]), g.sum/float64(evenly(g.next, g.n)+1))
+			g.next++
 		}
 	}
-	list := make([]weighted, 0, n)
-	for i, nanos := range on {
-		if nanos > 0 {
-			list = append(list, weighted{float64(nanos), int32(i)})
+	siblings(0, f.n)
+	for i := range f.n {
+		if size := int(f.t.Sizes[f.first+i]); size == 2 {
+			weights[i+1] = float64(worth[i+1])
+		} else if size > 2 {
+			siblings(i+1, i+size)
+		}
+	}
+	return weights
+}
+
+// worthOf chooses the heaviest of the rows that are worth something, up to a share of the limit.
+func (f *folder) worthOf(worth []int64) {
+	var list []weighted
+	for i, w := range f.weigh(worth) {
+		if w > 0 && !f.kept[i] {
+			list = append(list, weighted{w, int32(i)})
 		}
 	}
 	f.some(list)
 }
 
-func (f *folder) errors() {
-	var list []weighted
-	for i := range f.n {
-		if f.t.Flags[f.first+i]&FlagError != 0 && !f.kept[i] {
-			list = append(list, weighted{float64(f.t.Durations[f.first+i]), int32(i)})
+func (f *folder) path() {
+	on := make([]int64, f.n)
+	for k, v := range f.t.PathRows {
+		if i := int(v>>1) - f.first; v&1 == 0 && i >= 0 && i < f.n {
+			on[i] += f.t.PathUntil(k) - f.t.PathFrom[k]
 		}
 	}
-	f.some(list)
+	f.worthOf(on)
+}
+
+func (f *folder) errors() {
+	failed := make([]int64, f.n)
+	for i := range f.n {
+		if f.t.Flags[f.first+i]&FlagError != 0 {
+			failed[i] = f.t.Durations[f.first+i] + 1
+		}
+	}
+	f.worthOf(failed)
 }
 
 // rest chooses the heaviest of what is left.
@@ -255,47 +293,13 @@ func (f *folder) rest() {
 	if k <= 0 {
 		return
 	}
-	// A nanosecond for being there: of spans without a duration some are chosen, too.
-	weights := make([]float64, f.n)
-	for i := range weights {
-		weights[i] = float64(f.t.Durations[f.first+i]) + 1
+	worth := make([]int64, f.n)
+	for i := range worth {
+		worth[i] = f.t.Durations[f.first+i] + 1 // a nanosecond for being there: of spans without a duration some are chosen, too
 	}
-	_, least := f.lightest(weights, k)
-	// Siblings that would all be left out are chosen from, as their time together deserves.
-	type group struct {
-		n, next int32
-		sum     float64
-	}
-	groups := make([]group, f.n+1) // by parent + 1
-	for i := range f.n {
-		if d := float64(f.t.Durations[f.first+i]) + 1; d < least {
-			g := &groups[f.parent(i)+1]
-			g.n++
-			g.sum += d
-		}
-	}
-	for i := range f.n {
-		d := float64(f.t.Durations[f.first+i]) + 1
-		weights[i] = d
-		if d >= least {
-			continue
-		}
-		g := &groups[f.parent(i)+1]
-		weights[i] = max(d, g.sum/float64(evenly(int(g.next), int(g.n))+1))
-		g.next++
-	}
-	list, _ := f.lightest(weights, k)
-	for _, w := range list {
-		f.kept[w.row] = true
-	}
-	f.count += len(list)
-}
-
-// lightest makes every row as heavy as the heaviest below it, and returns the k
-// heaviest of those that are not chosen, and the weight of the lightest of these.
-func (f *folder) lightest(weights []float64, k int) ([]weighted, float64) {
+	weights := f.weigh(worth)
 	list := make([]weighted, 0, f.n-f.count)
-	for i := f.n - 1; i >= 0; i-- {
+	for i := f.n - 1; i >= 0; i-- { // a row is as heavy as the heaviest below it
 		if p := f.parent(i); p >= 0 {
 			weights[p] = max(weights[p], weights[i])
 		}
@@ -305,7 +309,10 @@ func (f *folder) lightest(weights []float64, k int) ([]weighted, float64) {
 	}
 	heaviest(list, k)
 	list = list[:min(k, len(list))]
-	return list, slices.MaxFunc(list, heavier).weight
+	for _, w := range list {
+		f.kept[w.row] = true
+	}
+	f.count += len(list)
 }
 
 // evenly returns the place of i, of n, in an order of which every beginning is

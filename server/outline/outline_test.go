@@ -3,12 +3,16 @@ package outline
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/weft-trace/weft/server/analysis"
 	"github.com/weft-trace/weft/server/span"
@@ -77,7 +81,10 @@ func random(r *rand.Rand, n int) []span.Span {
 		s.ID[6], s.ID[7] = byte(id>>8), byte(id)
 		s.Parent[6], s.Parent[7] = byte(parent>>8), byte(parent)
 		if r.IntN(9) == 0 {
-			s.Events = []span.Event{{Time: s.Start, Name: "e"}}
+			for k := range 1 + r.IntN(20) {
+				s.Events = append(s.Events, span.Event{Time: s.Start + int64(k*k), Name: "e"})
+			}
+			r.Shuffle(len(s.Events), func(i, j int) { s.Events[i], s.Events[j] = s.Events[j], s.Events[i] })
 		}
 		if r.IntN(9) == 0 {
 			s.Links = []span.Link{{TraceID: traceID}}
@@ -222,28 +229,248 @@ func checkRows(t *testing.T, r *rand.Rand, tr *Trace) {
 		}
 	}
 	// Every moment of the critical path is that of the row, or of its nearest ancestor.
-	if d.Critical != len(d.numbers["pathRow"]) || d.Critical != len(d.numbers["pathIdle"]) {
-		t.Fatalf("%d pieces, want %d", len(d.numbers["pathRow"]), d.Critical)
-	}
-	k := 0
+	k, begin, until := 0, 0.0, d.at("pathLength", 0)
 	for j, v := range tr.PathRows {
-		row, from, until := int(v>>1), float64(tr.PathFrom[j]), float64(tr.PathUntil(j))
+		row, from := int(v>>1), float64(tr.PathFrom[j])
 		want := -1
-		if sel.Under >= 0 && (row < first || row >= end) {
-			continue
-		}
-		for row >= 0 {
-			if i, ok := place[row]; ok {
+		for p := row; p >= first; p = int(tr.Parents[p]) {
+			if i, ok := place[p]; ok {
 				want = i
 				break
 			}
-			row = int(tr.Parents[row])
 		}
-		for k < d.Critical && d.at("pathUntil", k) <= from {
+		for until <= from {
 			k++
+			begin, until = until, until+d.at("pathLength", k)
 		}
-		if k == d.Critical || d.at("pathFrom", k) > from || d.at("pathUntil", k) < until || int(d.at("pathRow", k)) != want {
-			t.Fatalf("%+v: piece %d from %v until %v of row %d is not there", sel, j, from, until, want)
+		if begin > from || until < float64(tr.PathUntil(j)) || int(d.at("pathRow", k)) != want || d.at("pathIdle", k) == 1 && v&1 == 0 {
+			t.Fatalf("%+v: piece %d of row %d (now %d) is not there", sel, j, row, want)
+		}
+	}
+	if d.Critical != len(d.numbers["pathRow"]) || d.numbers["pathIdle"] != nil && d.Critical != len(d.numbers["pathIdle"]) || d.Critical > 0 && (k != d.Critical-1 || until != float64(d.DurationNanos)) {
+		t.Fatalf("%d pieces that end at %v of %d", d.Critical, until, d.DurationNanos)
+	}
+	// Every event of the rows that are sent is there.
+	n := 0
+	for i := range d.numbers["eventRow"] {
+		row := int(d.at("eventRow", i))
+		if i > 0 && (row < int(d.at("eventRow", i-1)) || row == int(d.at("eventRow", i-1)) && d.at("eventTime", i) < d.at("eventTime", i-1)) {
+			t.Fatalf("event %d is not in order", i)
+		}
+		// see random: the first event of a span is when it starts, the others later
+		if at := d.at("eventTime", i) - d.at("start", row); i == 0 || row != int(d.at("eventRow", i-1)) {
+			n++
+			if at != 0 {
+				t.Fatalf("event %d: %v after the start of its span", i, at)
+			}
+		}
+	}
+	for i := range d.ids {
+		if int(d.at("flags", i))&FlagEvents != 0 {
+			n--
+		}
+	}
+	if n != 0 {
+		t.Fatalf("%d spans too many have events", n)
+	}
+}
+
+// Outlines of large traces are kept, until spans come in, and no more of them than the bound allows.
+func TestKept(t *testing.T) {
+	spans := random(rand.New(rand.NewPCG(5, 6)), 3000)
+	rd := open(t, store.Options{BlockRows: 50, HeadSpans: 1000}, spans)
+	read := func() *Trace {
+		tr, err := rd.Read(t.Context(), traceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tr
+	}
+	var a *Trace
+	for a == nil || a != read() { // until no head is on its way to the disk
+		a = read()
+	}
+	late := spans[0]
+	late.ID, late.Start = span.ID{0: 9}, late.Start+5
+	write(t, rd.Store, []span.Span{late})
+	b := read()
+	if b == a || b.Count != a.Count+1 || b.Tag() == a.Tag() {
+		t.Errorf("with a late span: %d spans, before %d; tags %d and %d", b.Count, a.Count, b.Tag(), a.Tag())
+	}
+	if _, _, s, err := rd.Span(t.Context(), traceID, late.ID, -1); err != nil || s == nil || s.Start != late.Start {
+		t.Errorf("the late span is %+v, %v", s, err)
+	}
+	if len(rd.kept) != 1 {
+		t.Errorf("%d outlines are kept", len(rd.kept))
+	}
+	rd.CacheBytes = a.Size() / 2
+	write(t, rd.Store, spans[:1]) // a repetition; the version may change, the tag may not
+	if c := read(); c.Tag() != b.Tag() {
+		t.Error("another tag without another span")
+	}
+	rd.mu.Lock()
+	rd.kept = nil
+	rd.mu.Unlock()
+	if read(); len(rd.kept) != 0 {
+		t.Error("an outline beyond the bound is kept")
+	}
+	if tr, err := rd.Read(t.Context(), span.TraceID{1}); tr != nil || err != nil {
+		t.Errorf("a trace that is not there: %v, %v", tr, err)
+	}
+}
+
+// Of a trace with too many spans the longest are looked at, and what is at the top.
+func TestPartial(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	spans := make([]span.Span, 5000)
+	for i := range spans {
+		s := &spans[i]
+		*s = span.Span{TraceID: traceID, ID: span.ID{6: byte((i + 1) >> 8), 7: byte(i + 1)}, Name: "op", Start: 1e18 + int64(i), Resource: resources[0], Scope: &span.Scope{}}
+		if i > 0 {
+			p := &spans[r.IntN(i)]
+			s.Parent, s.Start, s.Duration = p.ID, p.Start+1, 1+r.Int64N(1e6)
+		}
+	}
+	rd := open(t, store.Options{BlockRows: 100, HeadSpans: 1000}, spans)
+	rd.MaxSpans = 700
+	tr, err := rd.Read(t.Context(), traceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tr.IDs) != 700 || !tr.Partial || tr.Count != 5000 || tr.IDs[tr.Root] != spans[0].ID {
+		t.Fatalf("%d rows of %d, partial %v, root %s", len(tr.IDs), tr.Count, tr.Partial, tr.IDs[tr.Root])
+	}
+	durations := make([]int64, 0, len(spans))
+	for _, s := range spans {
+		durations = append(durations, s.Duration)
+	}
+	slices.Sort(durations)
+	for row, d := range tr.Durations {
+		if row != tr.Root && d < durations[len(durations)-700] {
+			t.Errorf("row %d of %d ns is there instead of longer ones", row, d)
+		}
+		_, got, s, err := rd.Span(t.Context(), traceID, tr.IDs[row], row)
+		if err != nil || got != row || s.ID != tr.IDs[row] || s.Duration != d {
+			t.Fatalf("row %d: %+v, %v", row, s, err)
+		}
+	}
+	head, rest, err := tr.Encode(tr.Fold(Selection{Limit: 100, Under: -1}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := decode(append(head, rest...)); err != nil || !d.Partial || d.Why == "" || d.SpanCount != 5000 || d.Rows != 100 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	for range 100 {
+		checkRows(t, r, tr)
+	}
+}
+
+// Of many short siblings that do not all fit, as many are chosen at the start as at the end.
+func TestFoldEvenly(t *testing.T) {
+	const n = 20_000
+	var spans []span.Span
+	add := func(id, parent int, start, d int64) {
+		s := span.Span{TraceID: traceID, Name: "op", Start: 1e18 + start, Duration: d, Resource: resources[0], Scope: &span.Scope{}}
+		s.ID[5], s.ID[6], s.ID[7] = byte(id>>16), byte(id>>8), byte(id)
+		s.Parent[5], s.Parent[6], s.Parent[7] = byte(parent>>16), byte(parent>>8), byte(parent)
+		spans = append(spans, s)
+	}
+	add(1, 0, 0, 4*n*100)
+	add(2, 1, 0, n*100)       // a loop of n short ones
+	add(3, 1, n*100, 3*n*100) // and one three times as long, of ones that take three times as long
+	for i := range n {
+		add(10+2*i, 2, int64(i*100), 90)
+		add(11+2*i, 3, int64(n*100+i*300), 270)
+	}
+	rd := open(t, store.Options{}, spans)
+	tr, err := rd.Read(t.Context(), traceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := tr.Fold(Selection{Limit: 4003, Under: -1})
+	var loops [2][10]int
+	for _, row := range rows.List {
+		if d := tr.Durations[row]; d <= 270 {
+			loop := int(d / 270)
+			at := tr.Offsets[row]
+			if loop == 1 {
+				at = (at - n*100) / 3
+			}
+			loops[loop][at*10/(n*100)]++
+		}
+	}
+	for loop, tenths := range loops {
+		sum := 0
+		for _, k := range tenths {
+			sum += k
+		}
+		for _, k := range tenths {
+			if k < sum/10-sum/50 || k > sum/10+sum/50 {
+				t.Errorf("loop %d: %v", loop, tenths)
+				break
+			}
+		}
+		// A quarter of what is left is chosen for the critical path, which goes through both.
+		if loop == 1 && sum < 2*(len(rows.List)-sum) {
+			t.Errorf("of the longer loop %d are chosen, of %d", sum, len(rows.List))
 		}
 	}
 }
+
+// The answers in testdata are read as long as there are readers of version 1.
+func TestGolden(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	spans := random(r, 30)
+	for len(spans) < 60 { // two shapes in one trace
+		for _, s := range random(r, 30) {
+			s.ID[0], s.Parent[0] = 1, 1
+			spans = append(spans, s)
+		}
+	}
+	for name, sel := range map[string]Selection{"whole": {Limit: 100, Under: -1}, "folded": {Limit: 9, Under: -1, Reveal: []int{20}}, "under": {Limit: 3, Under: 1}} {
+		rd := open(t, store.Options{}, spans)
+		tr, err := rd.Read(t.Context(), traceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, rest, err := tr.Encode(tr.Fold(sel), map[span.ID]bool{tr.IDs[2]: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := append(head, rest...)
+		d, err := decode(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := "testdata/v1-" + name
+		if *update {
+			if err := os.WriteFile(file+".columns", got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file+".txt", []byte(d.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file + ".columns")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(file + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := decode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(text), old.String()); diff != "" {
+			t.Errorf("%s is not what its text says: %s", file, diff)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: another answer; if that is meant, go test ./server/outline -update: %s", file, cmp.Diff(old.String(), d.String()))
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the files in testdata anew")

@@ -34,6 +34,9 @@ type read struct {
 	source   []uint32 // which span of the blocks each is; nil: span i
 	seen     int      // spans read so far
 
+	eventSpans []int32
+	eventTimes []int64
+
 	table       []string
 	tableOf     map[string]uint32
 	tableBytes  int
@@ -133,12 +136,15 @@ func (r *read) block(b *block.Block, rows []uint32) error {
 	if err != nil {
 		return err
 	}
+	var times []int64
+	if events != nil && len(r.eventSpans) < maxEvents {
+		if times, err = b.EventTimes(); err != nil {
+			return err
+		}
+	}
 	type process struct{ service, clock, known uint32 }
 	processes := make([]process, len(table))
 	nameOf := make([]uint32, len(names.Dict)) // + 1
-	has := func(ends []uint32, row uint32) bool {
-		return ends != nil && (row == 0 && ends[0] > 0 || row > 0 && ends[row] > ends[row-1])
-	}
 	for _, row := range rows {
 		p := &processes[resources[row]]
 		if p.known == 0 {
@@ -156,10 +162,13 @@ func (r *read) block(b *block.Block, rows []uint32) error {
 		case span.StatusOK:
 			flags |= FlagOK
 		}
-		if has(events, row) {
+		if count(events, row) > 0 {
 			flags |= FlagEvents
+			if times != nil {
+				r.events(times[events[row]-count(events, row) : events[row]])
+			}
 		}
-		if has(links, row) {
+		if count(links, row) > 0 {
 			flags |= FlagLinks
 		}
 		r.IDs = append(r.IDs, ids[row])
@@ -177,6 +186,28 @@ func (r *read) block(b *block.Block, rows []uint32) error {
 		r.seen++
 	}
 	return nil
+}
+
+// count returns how many events or links a row has, by where those of each row end.
+func count(ends []uint32, row uint32) uint32 {
+	switch {
+	case ends == nil:
+		return 0
+	case row == 0:
+		return ends[0]
+	}
+	return ends[row] - ends[row-1]
+}
+
+// maxEvents is of how many events the times are kept.
+const maxEvents = 500_000
+
+// events takes the times of the events of the span that is being read.
+func (r *read) events(times []int64) {
+	times = slices.Sorted(slices.Values(times))
+	for _, at := range times[:min(len(times), spanEvents)] {
+		r.eventSpans, r.eventTimes = append(r.eventSpans, int32(r.seen)), append(r.eventTimes, at)
+	}
 }
 
 // drop leaves out the shortest spans, so that most are left. A span is seldom

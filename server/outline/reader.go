@@ -15,7 +15,7 @@ import (
 type Reader struct {
 	Store      *store.Store
 	MaxSpans   int // of a trace that are looked at: the longest; 0: 2,000,000
-	CacheBytes int // of all outlines that are kept; 0: 64 MiB
+	CacheBytes int // of all outlines that are kept; 0: 128 MiB
 
 	once  sync.Once
 	large chan struct{} // held while the outline of a large trace is made
@@ -34,7 +34,7 @@ func (rd *Reader) init() {
 		rd.MaxSpans = 2_000_000
 	}
 	if rd.CacheBytes == 0 {
-		rd.CacheBytes = 64 << 20
+		rd.CacheBytes = 128 << 20
 	}
 }
 
@@ -100,7 +100,7 @@ func (rd *Reader) read(ctx context.Context, f *store.Found, id span.TraceID) (*T
 		return nil, nil
 	}
 	t.Partial = r.source != nil
-	t.NameTable = r.table
+	t.NameTable, t.EventSpans, t.EventTimes = r.table, r.eventSpans, r.eventTimes
 	for _, name := range r.serviceList {
 		t.ServiceTable = append(t.ServiceTable, Service{Name: name})
 	}
