@@ -58,7 +58,7 @@ export interface Columns {
   flags: Uint8Array;
   hiddenBelow: Unsigned | undefined; // undefined: nothing is hidden
   at: Unsigned | undefined; // undefined: row k is row k of the whole trace
-  pathRow: Int32Array;
+  pathRow: Int32Array; // -1: none of the rows
   pathFrom: Float64Array;
   pathUntil: Float64Array;
   pathIdle: Unsigned | undefined;
@@ -130,6 +130,15 @@ export function decode(buffer: ArrayBuffer): Columns {
     return c;
   };
   const unsigned = ["u8", "u16", "u32"];
+  // The pieces of the critical path follow one another without a gap.
+  const pathLength = must<Unsigned | Float64Array>("pathLength", h.critical, [...unsigned, "f64"]);
+  const pathFrom = new Float64Array(h.critical);
+  const pathUntil = new Float64Array(h.critical);
+  for (let i = 0, at = 0; i < h.critical; i++) {
+    pathFrom[i] = at;
+    at += pathLength[i];
+    pathUntil[i] = at;
+  }
   const events = h.columns.find((c) => c.name === "eventRow")?.count ?? 0;
   const { traceId, startUnixNano, durationNanos, rootService, rootName, spanCount, errorCount, services, warnings, partial, why } = h;
   return {
@@ -149,9 +158,9 @@ export function decode(buffer: ArrayBuffer): Columns {
     flags: must("flags", h.rows, ["u8"]),
     hiddenBelow: column("hidden", h.rows, unsigned),
     at: column("at", h.rows, unsigned),
-    pathRow: column("pathRow", h.critical, ["i32"]) ?? new Int32Array(0),
-    pathFrom: column("pathFrom", h.critical, ["f64"]) ?? new Float64Array(0),
-    pathUntil: column("pathUntil", h.critical, ["f64"]) ?? new Float64Array(0),
+    pathRow: must("pathRow", h.critical, ["i32"]),
+    pathFrom,
+    pathUntil,
     pathIdle: column("pathIdle", h.critical, unsigned),
     eventRow: column("eventRow", events, unsigned),
     eventTime: column("eventTime", events, ["f64"]),

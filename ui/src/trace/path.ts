@@ -9,7 +9,7 @@ export class Path {
   readonly byRow: Int32Array;
 
   constructor(
-    readonly row: Int32Array, // -1: nothing was running
+    readonly row: Int32Array, // -1: none that is here; nothing was running, or it is below a root that was not sent
     readonly from: Float64Array,
     readonly until: Float64Array,
     readonly idle: Uint8Array, // 1: work was handed on and had not begun

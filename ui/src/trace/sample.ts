@@ -32,7 +32,15 @@ export function encode(all: readonly SampleSpan[], { sent, under, path = [], eve
   const services = [...new Set(all.map((s) => s.service ?? "svc"))];
   const partOf = (i: number, top: number) => i !== top && below(i, top);
   const hidden = rows.map((i) => all.filter((_, j) => partOf(j, i) && !rowOf.has(j)).length);
-  const pieces = path.filter(([i]) => under === undefined || below(i, under));
+  const end = Math.max(...all.map((s) => s.start + s.duration));
+  // Without a gap, from the start of the trace to its end.
+  const pieces: [number, number, number][] = [];
+  let until = 0;
+  for (const [i, from, to] of [...path, [-1, end, end] as const]) {
+    if (from > until) pieces.push([-1, until, from]);
+    if (to > from) pieces.push([under === undefined || below(i, under) ? nearest(i) : -1, from, to]);
+    until = to;
+  }
   const ev = (events ?? []).filter(([i]) => rowOf.has(i)).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const columns: { name: string; type: string; count: number; bytes: Uint8Array }[] = [];
   const add = (name: string, type: string, array: ArrayBufferView, count = (array as unknown as { length: number }).length) =>
@@ -50,14 +58,12 @@ export function encode(all: readonly SampleSpan[], { sent, under, path = [], eve
     add("hidden", "u8", Uint8Array.from(hidden));
     add("at", "u32", Uint32Array.from(rows));
   }
-  add("pathRow", "i32", Int32Array.from(pieces, ([i]) => nearest(i)));
-  add("pathFrom", "f64", Float64Array.from(pieces, (p) => p[1]));
-  add("pathUntil", "f64", Float64Array.from(pieces, (p) => p[2]));
+  add("pathRow", "i32", Int32Array.from(pieces, (p) => p[0]));
+  add("pathLength", "u32", Uint32Array.from(pieces, (p) => p[2] - p[1]));
   if (events) {
     add("eventRow", "u16", Uint16Array.from(ev, ([i]) => rowOf.get(i)!));
     add("eventTime", "f64", Float64Array.from(ev, (e) => e[1]));
   }
-  const end = Math.max(...all.map((s) => s.start + s.duration));
   const header = (offsets: number[]) =>
     new TextEncoder().encode(
       JSON.stringify({

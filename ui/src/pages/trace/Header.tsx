@@ -47,8 +47,8 @@ export function Header({ opened, loading }: { opened: Opened; loading: Loading }
         <Fact name={t.errors} error={summary.errorCount > 0}>
           {summary.errorCount.toLocaleString()}
         </Fact>
-        <Fact name={t.services}>{summary.services.length.toLocaleString()}</Fact>
-        <Fact name={t.depth}>{(trace.maxDepth + 1).toLocaleString()}</Fact>
+        <Fact name={t.services} minor>{summary.services.length.toLocaleString()}</Fact>
+        <Fact name={t.depth} minor>{(trace.maxDepth + 1).toLocaleString()}</Fact>
         <Fact name={t.traceId} mono title={summary.traceId}>
           <span class={s.id}>{summary.traceId}</span>
           <Copy text={summary.traceId} what={t.traceId} />
@@ -60,9 +60,9 @@ export function Header({ opened, loading }: { opened: Opened; loading: Loading }
   );
 }
 
-function Fact({ name, title, error, mono, children }: { name: string; title?: string; error?: boolean; mono?: boolean; children: preact.ComponentChildren }) {
+function Fact({ name, title, error, mono, minor, children }: { name: string; title?: string; error?: boolean; mono?: boolean; minor?: boolean; children: preact.ComponentChildren }) {
   return (
-    <div class={s.fact}>
+    <div class={minor ? `${s.fact} ${s.minor}` : s.fact}>
       <dt>{name}</dt>
       <dd title={title} class={[error && s.error, mono && s.mono].filter(Boolean).join(" ") || undefined}>
         {error && <Icon name="warning" size={13} />}

@@ -19,8 +19,9 @@ export function Minimap({ opened }: { opened: Opened }) {
   const zoom = opened.zoom.value;
 
   useEffect(() => {
-    const observer = new ResizeObserver(() => setWidth(box.current!.clientWidth));
-    observer.observe(box.current!);
+    const el = box.current!;
+    const observer = new ResizeObserver(() => setWidth(el.clientWidth));
+    observer.observe(el);
     return () => observer.disconnect();
   }, []);
   useEffect(() => {
@@ -29,7 +30,8 @@ export function Minimap({ opened }: { opened: Opened }) {
   useSignalEffect(() => {
     isDark.value;
     const id = requestAnimationFrame(() => {
-      if (box.current!.clientWidth > 0) paintMinimap(canvas.current!, opened.trace.peek(), box.current!.clientWidth, height);
+      const wide = box.current?.clientWidth ?? 0;
+      if (wide > 0) paintMinimap(canvas.current!, opened.trace.peek(), wide, height);
     });
     return () => cancelAnimationFrame(id);
   });

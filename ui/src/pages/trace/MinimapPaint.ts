@@ -16,27 +16,31 @@ export function paintMinimap(canvas: HTMLCanvasElement, trace: Trace, width: num
   ctx.fillStyle = token("--surface");
   ctx.fillRect(0, 0, w, h);
   if (trace.count === 0) return;
-  if (trace.count <= singleRows) lines(ctx, trace, w, h);
-  else density(ctx, trace, w, h);
-  critical(ctx, trace, w, h, ratio);
-  errors(ctx, trace, w, h, ratio);
+  if (trace.count <= singleRows) lines(ctx, trace, w, h, ratio);
+  else density(ctx, trace, w, h, ratio);
 }
 
-function lines(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: number): void {
+function lines(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: number, ratio: number): void {
+  const { start, duration, flags, path, duration0 } = trace;
   const colors = trace.services.map(serviceColor);
-  const step = Math.min(h / trace.count, 8);
+  const step = Math.min(h / trace.count, 8 * ratio);
   const thick = Math.max(1, step > 3 ? step * 0.62 : step);
+  const line = (from: number, time: number, y: number, high: number, least: number) => ctx.fillRect((from / duration0) * w, Math.min(h - high, y), Math.max(least, (time / duration0) * w), high);
   for (let r = 0; r < trace.count; r++) {
-    const x = (trace.start[r] / trace.duration0) * w;
-    const wide = Math.max(1, (trace.duration[r] / trace.duration0) * w);
     ctx.fillStyle = colors[trace.service[r]];
-    ctx.fillRect(x, Math.min(h - 1, r * step), wide, thick);
+    line(start[r], duration[r], r * step, thick, 1);
   }
+  ctx.fillStyle = token("--slow-fill");
+  for (let i = 0; i < path.count; i++) {
+    if (path.row[i] >= 0) line(path.from[i], path.until[i] - path.from[i], path.row[i] * step + (step > 4 ? step * 0.5 : 0), 1.5 * ratio, 1);
+  }
+  ctx.fillStyle = token("--error-fill");
+  for (let r = 0; r < trace.count; r++) if (flags[r] & Flag.error) line(start[r], duration[r], r * step, Math.max(thick, 2 * ratio), 2 * ratio);
 }
 
 /** How many spans run in each pixel: their starts and ends are counted, and summed up along the lines. */
-function density(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: number): void {
-  const { start, duration, count, duration0 } = trace;
+function density(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: number, ratio: number): void {
+  const { start, duration, flags, path, count, duration0 } = trace;
   const changes = new Int32Array((w + 1) * h);
   const scale = w / duration0;
   for (let r = 0; r < count; r++) {
@@ -58,44 +62,31 @@ function density(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: numb
       if (n > 0) pixels[y * w + x] = shades[Math.min(63, 14 + Math.floor((49 * Math.log2(1 + n)) / most))];
     }
   }
+  const thick = Math.ceil(1.5 * ratio);
+  const mark = (row: number, from: number, until: number, color: number, least: number) => {
+    const a = Math.min(w - 1, Math.max(0, Math.floor(from * scale)));
+    const b = Math.min(w, Math.max(a + least, Math.ceil(until * scale)));
+    const y = Math.min(h - thick, Math.floor((row / count) * h));
+    for (let k = 0; k < thick; k++) pixels.fill(color, (y + k) * w + a, (y + k) * w + b);
+  };
+  const amber = pixel(token("--slow-fill"));
+  for (let i = 0; i < path.count; i++) if (path.row[i] >= 0) mark(path.row[i], path.from[i], path.until[i], amber, 1);
+  const red = pixel(token("--error-fill"));
+  for (let r = 0; r < count; r++) if (flags[r] & Flag.error) mark(r, start[r], start[r] + duration[r], red, 2);
   ctx.putImageData(image, 0, 0);
 }
 
-/** Colours from one hex colour to another as pixels (ABGR, as typed arrays on all machines of today have them). */
+/** A hex colour as a pixel (ABGR, as typed arrays on all machines of today have them). */
+function pixel(hex: string): number {
+  const long = hex.length < 7 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex; // #fff, as the built style sheet has it
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(long.slice(i, i + 2), 16));
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
+/** Colours from one hex colour to another as pixels. */
 function ramp(from: string, to: string, n: number): Uint32Array {
-  const rgb = (hex: string) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-  const a = rgb(from);
-  const b = rgb(to);
-  return Uint32Array.from({ length: n }, (_, i) => {
-    const [r, g, bl] = a.map((v, k) => Math.round(v + ((b[k] - v) * i) / (n - 1)));
-    return ((255 << 24) | (bl << 16) | (g << 8) | r) >>> 0;
-  });
-}
-
-function critical(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: number, ratio: number): void {
-  const { path, count, duration0 } = trace;
-  const step = Math.min(h / count, 8 * Number(count <= singleRows) || h / count);
-  ctx.fillStyle = token("--slow-fill");
-  for (let i = 0; i < path.count; i++) {
-    if (path.row[i] < 0) continue;
-    const x = (path.from[i] / duration0) * w;
-    const wide = Math.max(1, ((path.until[i] - path.from[i]) / duration0) * w);
-    const y = Math.min(h - 2 * ratio, path.row[i] * step + (step > 4 ? step * 0.5 : 0));
-    ctx.fillRect(x, y, wide, Math.max(1.5 * ratio, 1));
-  }
-}
-
-function errors(ctx: CanvasRenderingContext2D, trace: Trace, w: number, h: number, ratio: number): void {
-  const { flags, start, duration, count, duration0 } = trace;
-  const step = Math.min(h / count, 8 * Number(count <= singleRows) || h / count);
-  ctx.fillStyle = token("--error-fill");
-  const done = new Uint8Array(w * h); // many errors in one pixel are drawn once
-  for (let r = 0; r < count; r++) {
-    if (!(flags[r] & Flag.error)) continue;
-    const x = Math.min(w - 1, Math.floor((start[r] / duration0) * w));
-    const y = Math.min(h - 1, Math.floor(r * step));
-    if (done[y * w + x]) continue;
-    done[y * w + x] = 1;
-    ctx.fillRect(x, Math.min(h - 2 * ratio, y), Math.max(2 * ratio, (duration[r] / duration0) * w), Math.max(2 * ratio, step * 0.62));
-  }
+  const a = pixel(from);
+  const b = pixel(to);
+  const mix = (shift: number, i: number) => Math.round(((a >> shift) & 255) + ((((b >> shift) & 255) - ((a >> shift) & 255)) * i) / (n - 1)) << shift;
+  return Uint32Array.from({ length: n }, (_, i) => ((255 << 24) | mix(16, i) | mix(8, i) | mix(0, i)) >>> 0);
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { setParams } from "../../router";
+import { place, setParams } from "../../router";
 import { Flag } from "../../trace/trace";
 import { Button, Segments } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
@@ -51,7 +51,7 @@ export function Toolbar({ opened, view, setView }: { opened: Opened; view: View;
 }
 
 function Find({ opened }: { opened: Opened }) {
-  const [text, setText] = useState(opened.found.peek()?.text ?? "");
+  const [text, setText] = useState(() => place.peek().params.get("find") ?? "");
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef(0);
   const found = opened.found.value;

@@ -130,10 +130,17 @@ function Shown({ opened, loading }: { opened: Opened; loading: ReturnType<typeof
   const [bodyWidth, setBodyWidth] = useState(0);
   const body = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const observer = new ResizeObserver(() => setBodyWidth(body.current!.clientWidth));
-    observer.observe(body.current!);
+    const el = body.current!;
+    const observer = new ResizeObserver(() => setBodyWidth(el.clientWidth));
+    observer.observe(el);
     return () => observer.disconnect();
   }, []);
+  useEffect(() => {
+    // On a small screen the details lie over the lower half: what is selected is to be seen above.
+    if (!panel || opened.selected.peek() < 0 || !matchMedia("(max-width: 640px)").matches) return;
+    body.current!.scrollIntoView({ block: "start" });
+    opened.sights.value++;
+  }, [panel]);
   const most = Math.max(300, bodyWidth - 380);
   const wide = Math.min(detailsWidth.value, most);
   return (

@@ -127,11 +127,14 @@ export function Waterfall({ opened }: { opened: Opened }) {
     if (row < 0 || sights === 0 || el.clientHeight === 0) return;
     const y = opened.tree.nearest(row) * rowHeight;
     const top = scrolled();
-    const room = Math.min(2 * rowHeight, el.clientHeight / 4);
-    const far = y < top - el.clientHeight || y > top + 2 * el.clientHeight;
-    if (far) scrollTo(y - el.clientHeight / 3);
+    // On a small screen the details cover the lower part.
+    const cover = document.querySelector("[data-details]")?.getBoundingClientRect();
+    const box = el.getBoundingClientRect();
+    const seen = cover && cover.left < box.left + 1 ? Math.max(3 * rowHeight, Math.min(box.height, cover.top - box.top)) : box.height;
+    const room = Math.min(2 * rowHeight, seen / 4);
+    if (y < top - seen || y > top + 2 * seen) scrollTo(y - seen / 3);
     else if (y < top + room) scrollTo(y - room);
-    else if (y + rowHeight > top + el.clientHeight - room) scrollTo(y + rowHeight - el.clientHeight + room);
+    else if (y + rowHeight > top + seen - room) scrollTo(y + rowHeight - seen + room);
     redraw();
   }, [sights, size.height > 0]);
 

@@ -209,13 +209,16 @@ export class Painter {
     const opens = opened.tree.opens(row);
     let x = left;
     if (opens || trace.missing[row] > 0) glyph(ctx, closed || !opens ? "right" : "down", x - 1, middle - 6, 12, c.text2);
-    else if (trace.is(row, Flag.orphan)) glyph(ctx, "broken", x - 1, middle - 6, 12, c.text3);
     x += 14;
     ctx.fillStyle = c.services[trace.service[row]];
     roundRect(ctx, x, y + 5, 4, rowHeight - 10, 2);
     x += 9;
     if (trace.is(row, Flag.error)) {
       glyph(ctx, "error", x, middle - 6.5, 13, c.error);
+      x += 17;
+    }
+    if (trace.is(row, Flag.orphan)) {
+      glyph(ctx, "broken", x, middle - 6.5, 13, c.text3);
       x += 17;
     }
 
