@@ -1,4 +1,4 @@
-import dagre from "@dagrejs/dagre";
+import { Graph as Drawing, layout } from "@dagrejs/dagre";
 import type { Graph } from "./graph";
 
 export interface Box {
@@ -80,13 +80,13 @@ interface Part {
 }
 
 function layOutPart(g: Graph, widthOf: (id: string) => number): Part {
-  const d = new dagre.graphlib.Graph({ multigraph: true });
+  const d = new Drawing({ multigraph: true });
   d.setGraph({ rankdir: "LR", nodesep: 22, ranksep: 84, edgesep: 14 });
   d.setDefaultEdgeLabel(() => ({}));
   for (const n of g.nodes) d.setNode(n.id, { width: widthOf(n.id), height: nodeHeight });
   // Weights are whole numbers: the network simplex compares sums of them for equality.
   for (const e of g.edges) if (e.from !== e.to) d.setEdge(e.from, e.to, { weight: 1 + Math.round(Math.log10(1 + e.calls.count)) }, e.id);
-  dagre.layout(d);
+  layout(d);
   const nodes = new Map<string, Box>();
   for (const n of g.nodes) {
     const { x, y, width, height } = d.node(n.id) as { x: number; y: number; width: number; height: number };
