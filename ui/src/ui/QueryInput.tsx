@@ -73,6 +73,9 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
     setOpen(false);
   }, [value]);
 
+  // As a property it would be a boolean, and "off" would switch it on.
+  useEffect(() => input.current!.setAttribute("autocorrect", "off"), []);
+
   useLayoutEffect(() => {
     const el = input.current!;
     if (document.activeElement === el && el.selectionStart !== caret && el.selectionStart === el.selectionEnd) el.setSelectionRange(caret, caret);
@@ -125,7 +128,8 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
   async function commit() {
     setOpen(false);
     const q = text.trim();
-    const bad = q === "" ? undefined : await check(q, new AbortController().signal);
+    // What looks well formed is asked for at once; if the server does not think so, it says so soon enough.
+    const bad = conditions(q) ? undefined : await check(q, new AbortController().signal);
     if (bad) setFault(shift(bad, text));
     else tell(q, "commit");
   }
@@ -259,7 +263,6 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
             spellcheck={false}
             autocomplete="off"
             autocapitalize="off"
-            autocorrect="off"
             enterkeyhint="search"
             onInput={(e) => {
               const el = e.currentTarget;

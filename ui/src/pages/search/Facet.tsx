@@ -27,14 +27,14 @@ export function Facet({ field, q, open, onTurn, onSample, onRemove }: Props) {
   const now = chosen(q, field);
   return (
     <section class={s.facet}>
-      <h2 class={s.heading}>
+      <h3 class={s.heading}>
         <button type="button" class={s.turn} aria-expanded={open} onClick={onTurn} title={field}>
           <Icon name={open ? "down" : "right"} size={12} />
           <bdi class={s.field}>{field}</bdi>
           {now.in.length + now.out.length > 0 && <span class={s.chosen}>{now.in.length + now.out.length}</span>}
         </button>
         {onRemove && <Button look="quiet" icon="close" class={s.small} label={t.removeFacet(field)} onClick={onRemove} />}
-      </h2>
+      </h3>
       {open && <List field={field} q={q} onSample={onSample} />}
     </section>
   );

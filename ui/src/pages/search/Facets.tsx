@@ -59,7 +59,7 @@ export function Facets({ q }: { q: string }) {
   const has = new Set(known.map((k) => k.field));
   const mine = read(added.value);
   const flipped = new Set(read(turned.value));
-  const list = [...always, ...usual.filter((f) => has.has(f)), ...mine.filter((f) => !always.includes(f) && !(usual.includes(f) && has.has(f)))];
+  const list = [...always, ...mine.filter((f) => !always.includes(f)), ...usual.filter((f) => has.has(f) && !mine.includes(f))];
   const turn = (field: string) => {
     if (!flipped.delete(field)) flipped.add(field);
     turned.value = JSON.stringify([...flipped]);
@@ -67,31 +67,34 @@ export function Facets({ q }: { q: string }) {
   const opens = (f: string) => (openAtFirst.has(f) || mine.includes(f)) !== flipped.has(f);
   return (
     <div class={s.facets}>
-      {list.map((f) => (
-        <Facet
-          key={f}
-          field={f}
-          q={q}
-          open={opens(f)}
-          onTurn={() => turn(f)}
-          onSample={setSample}
-          onRemove={mine.includes(f) ? () => (added.value = JSON.stringify(mine.filter((m) => m !== f))) : undefined}
-        />
-      ))}
-      {sample > 0 && <p class={s.sample}>{t.sampled(count(sample))}</p>}
-      <div class={s.add}>
-        <Popover icon="plus" look="quiet" label={t.addAttribute} text={t.addAttribute}>
+      <div class={s.head}>
+        <h2 class={s.title}>{t.attributes}</h2>
+        <Popover icon="plus" look="quiet" label={t.addAttribute} align="right">
           {(close) => (
             <Picker
               fields={known.filter((k) => !list.includes(k.field))}
               onPick={(f) => {
                 close();
-                added.value = JSON.stringify([...mine, f]);
+                added.value = JSON.stringify([f, ...mine]);
               }}
             />
           )}
         </Popover>
       </div>
+      <div class={s.list}>
+        {list.map((f) => (
+          <Facet
+            key={f}
+            field={f}
+            q={q}
+            open={opens(f)}
+            onTurn={() => turn(f)}
+            onSample={setSample}
+            onRemove={mine.includes(f) ? () => (added.value = JSON.stringify(mine.filter((m) => m !== f))) : undefined}
+          />
+        ))}
+      </div>
+      {sample > 0 && <p class={s.sample}>{t.sampled(count(sample))}</p>}
     </div>
   );
 }

@@ -14,7 +14,13 @@ import { Differences } from "./Differences";
 import s from "./Heat.module.css";
 import { t } from "./messages";
 import { asked, type Shown } from "./place";
-import { first } from "./turns";
+import { first, justAfter } from "./turns";
+
+async function ask(q: string, columns: number, signal: AbortSignal): Promise<Data> {
+  const query = { q, ...asked(), columns, perDecade: 6 };
+  await justAfter(signal);
+  return first(get<Data>("/heatmap", query, signal));
+}
 
 /** When the spans of the query were and how long they took; a part of it can be looked into. */
 export function Heat({ now }: { now: Shown }) {
@@ -22,7 +28,7 @@ export function Heat({ now }: { now: Shown }) {
   const [columns, setColumns] = useState(0);
   useLayoutEffect(() => setColumns(heatColumns(frame.current!.clientWidth)), []);
   const { from, to } = range.value;
-  const map = useLoad((signal) => (columns ? first(get<Data>("/heatmap", { q: now.q, ...asked(), columns, perDecade: 6 }, signal)) : undefined), [now.q, from, to, columns]);
+  const map = useLoad((signal) => (columns ? ask(now.q, columns, signal) : undefined), [now.q, from, to, columns]);
   const data = map.data;
   // The results say so already.
   const unreachable = map.error && [0, 502, 503].includes(map.error.status);

@@ -7,12 +7,28 @@ const patience = 400; // milliseconds
 let urgent = 0;
 let running = 0;
 const waiting: (() => void)[] = [];
+const answered: (() => void)[] = []; // what to do when nothing urgent is under way any more
 
 function next(): void {
   while (running < atOnce && waiting.length > 0) {
     running++;
     waiting.shift()!();
   }
+}
+
+/** Waits until what goes first has answered, but only for a moment: on a busy server both would take longer side by side. */
+export async function justAfter(signal: AbortSignal, wait = 100): Promise<void> {
+  await Promise.resolve(); // what goes first may be asked in the same moment, a little later
+  if (urgent > 0) {
+    await new Promise<void>((go) => {
+      const timer = setTimeout(go, wait);
+      answered.push(() => {
+        clearTimeout(timer);
+        go();
+      });
+    });
+  }
+  signal.throwIfAborted();
 }
 
 /** Lets what is asked here go before what waits for its turn. */
@@ -22,7 +38,9 @@ export function first<T>(answer: Promise<T>): Promise<T> {
   const finish = () => {
     if (done) return;
     done = true;
-    if (--urgent === 0) next();
+    if (--urgent > 0) return;
+    for (const go of answered.splice(0)) go();
+    next();
   };
   const timer = setTimeout(finish, patience);
   answer.then(finish, finish).finally(() => clearTimeout(timer));
