@@ -19,5 +19,7 @@ it("asks for one operation", () => {
 
 it("keeps the range", () => {
   expect(searchURL({ service: "a" }, { slowest: true })).toContain('"order":"slowest","from":"-6h"');
+  expect(serviceURL("")).toContain('"q":"service = \\"\\""');
+  expect(serviceURL("a", "")).toContain("search");
   expect(serviceURL("a", "b", "client")).toBe('service {"name":"a","operation":"b","kind":"client","from":"-6h"}');
 });

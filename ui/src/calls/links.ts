@@ -29,7 +29,8 @@ export function searchURL(w: Which, more: { failed?: boolean; over?: number; and
   return url("search", { q: queryOf(w, more), order: more.slowest ? "slowest" : null, ...rangeParams() });
 }
 
-/** The address of a service's page, or of the page of one of its operations. */
+/** The address of a service's page, or of the page of one of its operations. What has no name has no page; its spans can be searched for. */
 export function serviceURL(service: string, operation?: string, kind?: Kind): string {
+  if (service === "" || operation === "") return searchURL({ service, operation, kind });
   return url("service", { name: service, operation, kind, ...rangeParams() });
 }

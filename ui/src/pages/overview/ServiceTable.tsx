@@ -82,11 +82,13 @@ function ServiceRow({ row: r }: { row: Row }) {
   const slower = r.changes.some((c) => tone(c) === "slow");
   return (
     <tr class={quiet ? table.quiet : undefined}>
-      <th scope="row" class={s.name}>
-        <a class={table.link} href={serviceURL(r.name)}>
-          <Service name={r.name} />
-        </a>
-        {!r.requests && <span class={s.of}>{t.ofSpans}</span>}
+      <th scope="row">
+        <span class={s.inner}>
+          <a class={table.link} href={serviceURL(r.name)}>
+            <Service name={r.name} />
+          </a>
+          {!r.requests && <span class={s.of}>{t.ofSpans}</span>}
+        </span>
       </th>
       <td class="num">{rate(r.now.rate)}</td>
       <td class={s.spark}>

@@ -48,7 +48,7 @@ export function red(nowAnswer: SeriesList, beforeAnswer: SeriesList, stats: Pick
   const over = columns(nowAnswer.series[0]?.points ?? [], nowAnswer.stepNanos, from, to);
   const overBefore = columns(beforeAnswer.series[0]?.points ?? [], beforeAnswer.stepNanos, toMs(beforeAnswer.fromUnixNano), toMs(beforeAnswer.toUnixNano));
   const covered = coveredBefore(from, to, stats.oldestUnixNano ? toMs(stats.oldestUnixNano) : undefined);
-  return { from, to, now, before, over, overBefore, covered, changes: changes({ now, before, covered, seconds: (to - from) / 1000, silent: silentSince(over, to)?.since }) };
+  return { from, to, now, before, over, overBefore, covered, changes: changes({ now, before, covered, seconds: (to - from) / 1000, silent: silentSince(over, to)?.since, steps: { now: over, before: overBefore } }) };
 }
 
 export interface ServiceData {
