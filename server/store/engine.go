@@ -37,7 +37,8 @@ func (s *Store) pebbleOptions(g *guard, l *pebbleLogger) *pebble.Options {
 			// The default ends the process. A read returns the error besides, and a compaction
 			// leaves alone for a while what it could not read.
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				s.damaged(&DamageError{info.Path, info.Details})
+				s.damaged(fmt.Errorf("%s is damaged: %w; the next start that can write makes the partition's index anew", info.Path, info.Details))
+				s.mark(l.p, fmt.Errorf("%s: %w", info.Path, info.Details))
 			},
 		},
 		FormatMajorVersion:          pebble.FormatTableFormatV6,
@@ -125,7 +126,7 @@ func (s *Store) checkEnds(p *partition, g *guard, readOnly bool) error {
 	if err != nil {
 		s.damaged(&DamageError{s.o.FS.PathJoin(p.path, syncedName), err})
 	}
-	g.opening = &opening{ends: e, keep: !readOnly, damaged: s.damaged}
+	g.opening = &opening{ends: e, keep: !s.readOnly, damaged: s.damaged}
 	if err := missingLog(s.o.FS, p.path, e); err != nil {
 		s.damaged(err)
 		e.log, e.logEnd = 0, 0

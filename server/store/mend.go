@@ -98,8 +98,8 @@ func (g *guard) mended(name string, number uint64) (vfs.File, error) {
 	if o.keep {
 		kept = name + damagedSuffix
 		if _, err := g.FS.Stat(kept); errors.Is(err, fs.ErrNotExist) {
-			if err := vfs.LinkOrCopy(g.FS, name, kept); err != nil {
-				return nil, err
+			if err := vfs.LinkOrCopy(g.FS, name, kept); err != nil { // a full disk, perhaps: better read than kept
+				kept = ""
 			}
 		}
 	}

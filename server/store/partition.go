@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -39,6 +40,8 @@ type partition struct {
 	removed  bool
 	damage   error     // why it cannot be read
 	metrics  metricSet // see putPoints
+
+	marked atomic.Bool // see mark
 
 	unsealed string // the cutter's: why sealing failed last
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ import (
 const (
 	rebuiltSuffix  = ".rebuilt"
 	salvagedSuffix = ".salvaged"
+
+	markFile = "DAMAGED" // it is in a partition that the next start is to make anew
 )
 
 // errIndexLost: Pebble forgot segments, because its manifest says less than it did.
@@ -45,6 +48,24 @@ func damagesIndex(err error) bool {
 		return true
 	}
 	return !errors.As(err, &errno)
+}
+
+// mark makes the next start make a partition anew, because a part of its index cannot be read.
+func (s *Store) mark(p *partition, cause error) {
+	if s.readOnly || !p.marked.CompareAndSwap(false, true) {
+		return
+	}
+	if err := writeFile(s.o.FS, p.path, markFile, []byte(cause.Error()+"\n")); err != nil {
+		s.log.Warn("marking a partition as damaged, for the next start to make it anew", "partition", p.path, "error", err)
+	}
+}
+
+// marked returns an error if a partition is to be made anew.
+func (s *Store) marked(p *partition) error {
+	if b, err := readFile(s.o.FS, s.o.FS.PathJoin(p.path, markFile)); err == nil {
+		return fmt.Errorf("when it was open last: %s", bytes.TrimSpace(b))
+	}
+	return nil
 }
 
 // rebuild makes a partition anew whose Pebble files are damaged: the journal,

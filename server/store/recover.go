@@ -153,11 +153,14 @@ func (s *Store) recover() error {
 		s.nextSeq = max(s.nextSeq, seq+1)
 		s.parts = append(s.parts, p)
 		if b, err := readFile(s.o.FS, s.o.FS.PathJoin(path, sealedFile)); err == nil {
-			if err = p.summary.parse(b); err == nil {
+			err = p.summary.parse(b)
+			if err == nil && (s.readOnly || s.marked(p) == nil) {
 				p.sealed = true
 				continue
 			}
-			s.log.Warn("the summary of a partition is damaged: it is made anew", "file", s.o.FS.PathJoin(path, sealedFile), "error", err)
+			if err != nil {
+				s.log.Warn("the summary of a partition is damaged: it is made anew", "file", s.o.FS.PathJoin(path, sealedFile), "error", err)
+			}
 			p.summary = summary{MinStart: math.MaxInt64, MaxStart: math.MinInt64}
 		}
 		if err := s.recoverPartition(p, now); err == errUnfinished {
@@ -174,7 +177,9 @@ func (s *Store) recover() error {
 func (s *Store) recoverPartition(p *partition, now time.Time) error {
 	var err error
 	if !s.readOnly {
-		err = s.checkIndex(p)
+		if err = s.marked(p); err == nil {
+			err = s.checkIndex(p)
+		}
 	}
 	if err == nil {
 		err = s.openPartition(p)

@@ -182,7 +182,7 @@ func TestRebuildCrash(t *testing.T) {
 		}
 	}
 	t.Logf("%d crashes before it was made anew, %d later, at one of %d writes", early, late, most)
-	if early == 0 || late == 0 {
+	if !testing.Short() && (early == 0 || late == 0) {
 		t.Error("too few to prove anything")
 	}
 }
