@@ -65,10 +65,12 @@ export function Attributes({ attributes, types = {}, scope, filter = "", label }
   );
 }
 
+const longestKey = 200; // characters; more is in no key that somebody chose
+
 function Row({ name, space, starts, value, type, scope }: { name: string; space: string; starts: boolean; value: unknown; type: string; scope: AttributeScope }) {
   const condition = attributeCondition(name, value, scope);
   const isPicked = picked.value.includes(condition);
-  const key = visible(name) || t.empty;
+  const key = visible(name.length > longestKey ? name.slice(0, longestKey) + "…" : name) || t.empty;
   const said = key.length > 80 ? key.slice(0, 80) + "…" : key;
   return (
     <tr class={starts ? s.first : undefined} data-picked={isPicked || undefined}>
@@ -76,7 +78,7 @@ function Row({ name, space, starts, value, type, scope }: { name: string; space:
         <bdi>
           {space && <span class={s.space}>{visible(space)}.</span>}
           {space && <wbr />}
-          {name === "" ? <span class={s.nothing}>{t.empty}</span> : breakable(space ? visible(name.slice(space.length + 1)) : key)}
+          {name === "" ? <span class={s.nothing}>{t.empty}</span> : breakable(space ? key.slice(space.length + 1) : key)}
         </bdi>
       </th>
       <td>

@@ -75,12 +75,13 @@ export function selfTimes(trace: Trace): { services: { service: number; self: nu
   };
 }
 
-/** Failed spans without those that only passed on the failure of one below them. */
+/** Failed spans without those that only passed on the failure of one below them: such have no event of their own. */
 function failures(trace: Trace): { rows: number[]; more: number } {
   const rows: number[] = [];
   let more = 0;
   for (let r = 0; r < trace.count; r++) {
-    if (!trace.is(r, Flag.error) || trace.errors[trace.end[r]] - trace.errors[r + 1] > 0) continue;
+    if (!trace.is(r, Flag.error)) continue;
+    if (trace.errors[trace.end[r]] - trace.errors[r + 1] > 0 && !trace.is(r, Flag.events)) continue;
     if (rows.length < 8) rows.push(r);
     else more++;
   }
@@ -100,7 +101,7 @@ function Summary({ opened, trace }: { opened: Opened; trace: Trace }) {
       {failed.rows.length > 0 && (
         <div class={s.block}>
           <h3>
-            {t.failedSpans} <span class={s.count}>{count(summary.errorCount)}</span>
+            {t.failedSpans} <span class={s.count}>{count(failed.rows.length + failed.more)}</span>
           </h3>
           <ul>
             {failed.rows.map((r) => (
