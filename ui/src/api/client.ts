@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { refreshes } from "../range";
+import { refresh, refreshes } from "../range";
 import { base } from "../router";
 
 /** What the server answered instead of what was asked for (RFC 9457). */
@@ -47,6 +47,7 @@ export async function ask(path: string, query: Query = {}, signal?: AbortSignal,
     r = await fetch(url, init);
   } catch (e) {
     if ((e as Error).name === "AbortError") throw e;
+    askAgain();
     throw new Problem(0, "");
   }
   if (r.ok || r.status === 304) return r;
@@ -54,6 +55,7 @@ export async function ask(path: string, query: Query = {}, signal?: AbortSignal,
     location.assign(base + "login?next=" + encodeURIComponent(location.pathname.slice(base.length) + location.search));
     await new Promise(() => {}); // the page is being left
   }
+  if (r.status === 502 || r.status === 503) askAgain();
   let p: { detail?: string; title?: string; parameter?: string; column?: number } = {};
   try {
     p = await r.json();
@@ -61,6 +63,17 @@ export async function ask(path: string, query: Query = {}, signal?: AbortSignal,
     // a proxy's error page
   }
   throw new Problem(r.status, p.detail ?? p.title ?? r.statusText, p.parameter, p.column);
+}
+
+let again: ReturnType<typeof setTimeout> | undefined;
+
+// The server is away: what the page shows is asked for again until it is back.
+function askAgain(): void {
+  again ??= setTimeout(() => {
+    again = undefined;
+    if (document.visibilityState === "visible") refresh();
+    else askAgain();
+  }, 5000);
 }
 
 /** Asks the API for JSON. */
