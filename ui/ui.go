@@ -38,8 +38,8 @@ const placeholder = `<base href="./">`
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; " +
 	"base-uri 'self'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
-// permissions are those of the browser that the documents do without; they copy to the clipboard.
-const permissions = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=(), clipboard-read=(), clipboard-write=(self)"
+// permissions are those of the browser that the documents do without.
+const permissions = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
 
 // Page has all files of the page. It may be used concurrently.
 type Page struct {
