@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { count } from "../../format";
 import { place, setParams } from "../../router";
 import { Flag } from "../../trace/trace";
 import { Button, Segments } from "../../ui/Button";
@@ -27,7 +28,7 @@ export function Toolbar({ opened, view, setView }: { opened: Opened; view: View;
       />
       <Find opened={opened} />
       <div class={s.end}>
-        {view === "waterfall" && <Fold opened={opened} />}
+        {view === "waterfall" && opened.trace.value.maxDepth > 0 && <Fold opened={opened} />}
         {opened.trace.value.path.count > 0 && (
           <Popover text={<><span class={s.amber} />{t.criticalPath}</>} label={t.criticalPath} align="right">
             {() => (
@@ -96,7 +97,7 @@ function Find({ opened }: { opened: Opened }) {
       {text.trim() !== "" && (
         <>
           <span class={s.hits} role="status">
-            {problem ? "" : opened.finding.value && !found ? "…" : found ? (found.total > 0 ? t.hits(at + 1, found.total) : t.noHits) : ""}
+            {problem ? "" : opened.finding.value && !found ? "…" : found && rows ? (found.total > 0 ? t.hits(at + 1, rows.length) + (found.total > rows.length ? ` ${t.hitsFolded(count(found.total - rows.length))}` : "") : t.noHits) : ""}
           </span>
           <Button look="quiet" icon="up" label={t.previousHit} disabled={!found || found.total === 0} onClick={() => void opened.toHit(-1)} />
           <Button look="quiet" icon="down" label={t.nextHit} disabled={!found || found.total === 0} onClick={() => void opened.toHit(1)} />

@@ -76,8 +76,10 @@ function Page({ id }: { id: string }) {
 const detailsWidth = remembered<number>("weft.trace.details", 440, (v) => typeof v === "number" && v >= 260 && v <= 2000);
 
 /** The views that not everybody looks at are loaded when they are. */
-const found = import.meta.glob<{ default: OtherView }>(["./Flame.tsx", "./Table.tsx"]);
-const others = { flame: found["./Flame.tsx"], table: found["./Table.tsx"] };
+const others = {
+  flame: () => import("./Flame"),
+  table: () => import("./Table"),
+};
 
 function Shown({ opened, loading }: { opened: Opened; loading: ReturnType<typeof useTrace> }) {
   const asked = place.value.params.get("view");

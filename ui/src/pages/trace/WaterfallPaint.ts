@@ -51,7 +51,7 @@ export class Painter {
   #texts: Texts;
   #covers: Covers;
   #marks = new Uint8Array(0); // per pixel: on the critical path, for closed rows with many pieces
-  #indent = 14;
+  #knee: number; // the level that hardly a row is deeper than
 
   layout: Layout = { width: 0, height: 0, tree: 0, top: 0 };
   /** Left and right end of the stub for folded spans, two values for each row in sight from `first` on; 0: none. */
@@ -67,6 +67,7 @@ export class Painter {
     this.#ctx = canvas.getContext("2d", { alpha: false })!;
     this.#texts = new Texts(this.#ctx, trace);
     this.#covers = new Covers(trace);
+    this.#knee = usualDepth(trace);
     this.restyle();
   }
 
@@ -131,7 +132,20 @@ export class Painter {
 
   /** Pixels from the left where a row's names start, the arrow for opening it included. */
   left(row: number): number {
-    return treeLeft + Math.min(this.trace.depth[row] * this.#indent, this.layout.tree * 0.55);
+    return this.#level(this.trace.depth[row]);
+  }
+
+  /** How much a level is indented against the one above it. */
+  get #indent(): number {
+    return Math.max(3, Math.min(14, (this.layout.tree * 0.4) / Math.max(1, this.#knee)));
+  }
+
+  /** Where a level starts. A few rows that are far deeper than the rest do not press all others together: they share what room is left. */
+  #level(depth: number): number {
+    const indent = this.#indent;
+    if (depth <= this.#knee) return treeLeft + Math.min(depth * indent, this.layout.tree * 0.6);
+    const deeper = Math.min(indent, (this.layout.tree * 0.15) / Math.max(1, this.trace.maxDepth - this.#knee));
+    return treeLeft + Math.min(this.#knee * indent + (depth - this.#knee) * deeper, this.layout.tree * 0.6);
   }
 
   draw(): void {
@@ -139,11 +153,10 @@ export class Painter {
     if (width === 0 || height === 0) return;
     const ctx = this.#ctx;
     const c = this.#colors;
-    const { opened, trace } = this;
+    const { opened } = this;
     const rows = opened.tree;
     const dim = opened.dim.peek();
     const selected = opened.selected.peek();
-    this.#indent = Math.max(3, Math.min(14, (tree * 0.4) / Math.max(1, trace.maxDepth)));
 
     ctx.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     ctx.textBaseline = "middle";
@@ -199,11 +212,7 @@ export class Painter {
 
     if (this.#indent >= 5) {
       ctx.fillStyle = c.border;
-      for (let d = 0; d < depth; d++) {
-        const x = treeLeft + d * this.#indent;
-        if (x > left - 2) break;
-        ctx.fillRect(Math.round(x + 5), y, 1, rowHeight);
-      }
+      for (let d = Math.min(depth, this.#knee) - 1; d >= 0; d--) ctx.fillRect(Math.round(this.#level(d) + 5), y, 1, rowHeight);
     }
     const closed = opened.tree.closed[row] === 1;
     const opens = opened.tree.opens(row);
@@ -392,7 +401,9 @@ export class Painter {
         const i = path.byRow[k];
         const x0 = Math.max(this.x(path.from[i]), tree);
         const x1 = Math.min(this.x(path.until[i]), width);
-        if (x1 >= x0) ctx.fillRect(x0, y + pathTop, Math.max(x1 - x0, 1), 3);
+        if (x1 < x0) continue;
+        if (!path.idle[i] || x1 - x0 < 8) ctx.fillRect(x0, y + pathTop, Math.max(x1 - x0, 1), 3);
+        else for (let x = x0; x < x1; x += 7) ctx.fillRect(x, y + pathTop, Math.min(4, x1 - x), 3); // waited for, but not running
       }
       return;
     }
@@ -430,6 +441,15 @@ export class Painter {
       ctx.fillRect(x - 0.5, y + barTop, 1, barHeight);
     }
   }
+}
+
+/** The depth that 98 of 100 rows do not exceed. */
+function usualDepth(trace: Trace): number {
+  const rows = new Int32Array(trace.maxDepth + 1);
+  for (let r = 0; r < trace.count; r++) rows[trace.depth[r]]++;
+  let depth = 0;
+  for (let sum = rows[0] ?? 0; sum < trace.count * 0.98; sum += rows[depth]) depth++;
+  return depth;
 }
 
 /** About how many lines of the time axis a width has. */
