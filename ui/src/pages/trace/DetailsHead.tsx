@@ -42,7 +42,7 @@ export function Head({ trace, row, message, onSelect }: { trace: Trace; row: num
           )
         )}
         <span class={s.ids}>
-          <CopyWord text={id} word={<code>{id.slice(0, 8)}</code>} label={t.copySpanId} icon="copy" />
+          <CopyWord text={id} word={<code>{id.slice(0, 8)}</code>} label={`${t.copySpanId} ${id.slice(0, 8)}`} icon="copy" />
           <CopyWord text={() => location.origin + url(`trace/${trace.summary.traceId}`, { span: id })} label={t.copyLink} icon="link" />
         </span>
       </div>

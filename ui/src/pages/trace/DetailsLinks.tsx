@@ -1,6 +1,8 @@
-import { useEffect, useState } from "preact/hooks";
-import type { Link } from "../../api/types";
+import { useState } from "preact/hooks";
+import { get, useLoad } from "../../api/client";
+import type { Found, Link } from "../../api/types";
 import { duration, shortId } from "../../format";
+import { and, condition } from "../../query";
 import { url } from "../../router";
 import type { Trace } from "../../trace/trace";
 import { Copy } from "../../ui/Copy";
@@ -9,10 +11,26 @@ import { Service } from "../../ui/Service";
 import { Attributes } from "./Attributes";
 import { visible } from "./AttributesValue";
 import s from "./Details.module.css";
-import { loadSpan, type LinkedSpan } from "./DetailsLoad";
+import type { LinkedSpan } from "./DetailsLoad";
 import { t } from "./DetailsMessages";
 
 const most = 20;
+
+/** What is known of a span of another trace; undefined: not yet, or never as there are too many; "gone": it is not stored. */
+type Known = { service: string; name: string; took: number } | "gone" | undefined;
+
+/** Asks for the first of the spans of other traces that links point to, all at once. */
+function useTargets(traceId: string, links: readonly Link[]): (l: Link) => Known {
+  const others = links.slice(0, most).filter((l) => l.traceId !== traceId);
+  const q = others.map((l) => and(condition("trace", "=", l.traceId), condition("span", "=", l.spanId))).join(" or ");
+  const { data } = useLoad((signal) => (q ? get<Found>("/search", { q, by: "spans", from: "-3650d", limit: 1000 }, signal) : undefined), [q], { refreshed: false });
+  return (l) => {
+    if (!data || !others.includes(l)) return undefined;
+    const hit = data.spans?.find((x) => x.traceId === l.traceId && x.spanId === l.spanId);
+    if (hit) return { service: hit.service, name: hit.name, took: hit.durationNanos };
+    return data.partial ? undefined : "gone";
+  };
+}
 
 interface Props {
   trace: Trace;
@@ -24,12 +42,13 @@ interface Props {
 /** Spans of other traces, or of this one, that the span points to and that point to it. */
 export function Links({ trace, links, by, onSpan }: Props) {
   const [all, setAll] = useState(false);
+  const target = useTargets(trace.summary.traceId, links);
   return (
     <>
       {by.length > 0 && links.length > 0 && <h4 class={s.sub}>{t.linksTo}</h4>}
       <ul>
         {links.slice(0, all ? undefined : most).map((l, i) => (
-          <One key={i} trace={trace} link={l} onSpan={onSpan} looked={i < most} />
+          <One key={i} trace={trace} link={l} target={target(l)} onSpan={onSpan} />
         ))}
       </ul>
       {links.length > most && !all && (
@@ -53,20 +72,10 @@ export function Links({ trace, links, by, onSpan }: Props) {
   );
 }
 
-function One({ trace, link, onSpan, looked }: { trace: Trace; link: Link; onSpan: (spanId: string) => void; looked: boolean }) {
+function One({ trace, link, target, onSpan }: { trace: Trace; link: Link; target: Known; onSpan: (spanId: string) => void }) {
   const same = link.traceId === trace.summary.traceId;
   const row = same ? trace.row(link.spanId) : -1;
-  const [found, setFound] = useState<{ service: string; name: string; took: number } | "gone" | undefined>();
-  useEffect(() => {
-    if (same || !looked) return;
-    const abort = new AbortController();
-    loadSpan(link.traceId, link.spanId, undefined, abort.signal).then(
-      (x) => setFound({ service: x.service, name: x.name, took: x.durationNanos }),
-      () => !abort.signal.aborted && setFound("gone"),
-    );
-    return () => abort.abort();
-  }, [link.traceId, link.spanId, same, looked]);
-  const known = same && row >= 0 ? { service: trace.serviceOf(row), name: trace.nameOf(row), took: trace.duration[row] } : found;
+  const known = same && row >= 0 ? { service: trace.serviceOf(row), name: trace.nameOf(row), took: trace.duration[row] } : target;
   return (
     <li class={s.link}>
       <Target trace={trace} traceId={link.traceId} spanId={link.spanId} {...(typeof known === "object" ? known : {})} gone={known === "gone"} onSpan={onSpan} />

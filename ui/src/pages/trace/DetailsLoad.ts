@@ -25,13 +25,12 @@ export interface LinkedSpan {
 export function useSpan(trace: Trace, row: number): Loaded<SpanDetail> {
   const { traceId } = trace.summary;
   const id = row >= 0 && row < trace.count ? trace.spanId(row) : "";
-  return useLoad<SpanDetail>((signal) => (id ? loadSpan(traceId, id, trace.at[row], signal) : undefined), [traceId, id, trace.at[row]], { keep: false, refreshed: false });
-}
-
-/** Loads a span. at: its place in the trace, if it is known, as spans can share an id. */
-export async function loadSpan(traceId: string, spanId: string, at: number | undefined, signal?: AbortSignal): Promise<SpanDetail> {
-  const { span, resources, scopes } = await get<SpanOfTrace>(`/traces/${traceId}/spans/${spanId}`, { row: at }, signal);
-  return { ...span, ofResource: resources[span.resource], ofScope: scopes[span.scope] };
+  const load = async (signal: AbortSignal): Promise<SpanDetail> => {
+    // Spans can share an id: which one it is, its place in the trace says.
+    const { span, resources, scopes } = await get<SpanOfTrace>(`/traces/${traceId}/spans/${id}`, { row: trace.at[row] }, signal);
+    return { ...span, ofResource: resources[span.resource], ofScope: scopes[span.scope] };
+  };
+  return useLoad<SpanDetail>((signal) => (id ? load(signal) : undefined), [traceId, id, trace.at[row]], { keep: false, refreshed: false });
 }
 
 export const mostLogs = 2000;

@@ -22,6 +22,7 @@ export function TraceSummary({ opened, logs }: { opened: Opened; logs: Loaded<Lo
   const records = logs.data?.total ?? 0;
   return (
     <section class={s.details} aria-label={t.traceSummary}>
+      <h2 class="hidden-text">{t.traceSummary}</h2>
       <div class={s.tabs}>
         <Segments
           value={tab}

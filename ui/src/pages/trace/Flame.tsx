@@ -149,7 +149,7 @@ export default function Flame({ opened }: { opened: Opened }) {
   const height = tree.maxDepth * boxHeight + 8;
   const help = { share: t.shareHelp, self: t.selfHelp, path: t.pathHelp, count: t.countHelp }[weight];
   return (
-    <section class={s.flame} aria-label={t.flame}>
+    <div class={s.flame}>
       <div class={s.tools}>
         <Segments value={weight} options={weights.map((w) => ({ value: w, text: t[w], title: { share: t.shareHelp, self: t.selfHelp, path: t.pathHelp, count: t.countHelp }[w] }))} onChange={(w) => setParams({ width: w === "share" ? null : w })} label={t.widthIs} />
         <p class={s.help}>{help}</p>
@@ -199,7 +199,7 @@ export default function Flame({ opened }: { opened: Opened }) {
       </div>
       {layout.sum === 0 ? <p class={s.empty}>{t.nothing}</p> : <Facts opened={opened} tree={tree} layout={layout} node={shown} hits={marks.hits} />}
       <Largest tree={tree} layout={layout} />
-    </section>
+    </div>
   );
 }
 

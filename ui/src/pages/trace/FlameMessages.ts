@@ -3,7 +3,6 @@ import { count } from "../../format";
 
 export const t = messages({
   en: {
-    flame: "Flame graph",
     keys: "Flame graph: operations as boxes, callers above what they call. Arrow keys move, Enter zooms, Backspace zooms out, Space shows the longest span.",
     widthIs: "Width",
     share: "Time",
@@ -39,7 +38,6 @@ export const t = messages({
     level: "Level",
   },
   zh: {
-    flame: "火焰图",
     keys: "火焰图：每个方块是一个操作，调用方在上、被调用方在下。方向键移动，回车放大，退格缩小，空格显示最长的 span。",
     widthIs: "宽度",
     share: "时间",

@@ -21,7 +21,7 @@ export default function Table({ opened }: { opened: Opened }) {
   const sort = readSort(params.get("sort"), flat ? rowColumns : groupColumns, flat ? "start" : "share");
   const shown = useMemo(() => (skip ? skip.reduce((n, x) => n + (x ? 0 : 1), 0) : trace.count), [trace, skip]);
   return (
-    <section class={s.view} aria-label={t.table}>
+    <div class={s.view}>
       <div class={s.tools}>
         <Segments
           value={flat ? "spans" : "operations"}
@@ -39,6 +39,6 @@ export default function Table({ opened }: { opened: Opened }) {
         </p>
       </div>
       {shown === 0 ? <Empty title={t.nothing} /> : flat ? <TableList opened={opened} skip={skip} sort={sort} /> : <TableGroups opened={opened} skip={skip} sort={sort} />}
-    </section>
+    </div>
   );
 }

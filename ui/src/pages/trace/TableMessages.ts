@@ -3,7 +3,6 @@ import { messages } from "../../i18n";
 
 export const t = messages({
   en: {
-    table: "Table of spans",
     what: "Rows of the table",
     byOperation: "By operation",
     allSpans: "All spans",
@@ -45,7 +44,6 @@ export const t = messages({
     consumer: "consumer",
   },
   zh: {
-    table: "span 表格",
     what: "表格的行",
     byOperation: "按操作",
     allSpans: "全部 span",
