@@ -226,7 +226,7 @@ func parallel(t *trace) {
 			t.add(s, service, "SELECT summary", span.KindClient, at+3, ms-12, queried("postgresql", service, "SELECT * FROM summary")...)
 		}
 	}
-	t.add(r, "gateway", "render", span.KindInternal, 295, 12)
+	t.add(r, "gateway", "render", span.KindInternal, 300, 9)
 }
 
 // repeats asks once for each of 80 rows what could be asked once.

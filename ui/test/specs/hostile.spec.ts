@@ -82,13 +82,16 @@ test.describe("hostile texts", () => {
         await harmless(page);
         await shot(page, `${name}-${view}`);
       }
-      for (const span of spans.slice(0, 12)) {
-        await page.goto(`${server.url}trace/${ids[name]}?span=${span.spanId}`);
+      const rows = page.getByRole("tree").getByRole("treeitem");
+      await page.goto(`${server.url}trace/${ids[name]}?span=${spans[0].spanId}`);
+      await rows.first().click();
+      for (let i = 0; i < Math.min(spans.length, 20); i++) {
         await settled(page);
         // Everything that can be opened, is.
-        for (const tab of await page.getByRole("tab").all()) await tab.click();
-        for (const more of await page.getByRole("main").getByRole("button", { expanded: false }).all()) if (await more.isVisible()) await more.click({ timeout: 2000 }).catch(() => {});
+        const closed = page.getByRole("complementary", { name: "Details" }).getByRole("button", { expanded: false });
+        for (let n = await closed.count(); n > 0; n--) await closed.first().click();
         await harmless(page);
+        await page.keyboard.press("ArrowDown");
       }
       await shot(page, name);
     });
