@@ -72,7 +72,7 @@ function Find({ opened }: { opened: Opened }) {
   const rows = found?.hits.rows;
   const at = rows ? indexOf(rows, selected) : -1;
   return (
-    <div class={s.find} role="search">
+    <div class={s.find} role="search" aria-label={t.find}>
       <Icon name="search" />
       <input
         ref={input}

@@ -48,12 +48,6 @@ export function treeKeys(e: KeyboardEvent, opened: Opened, page: number): void {
         requestAnimationFrame(() => document.querySelector<HTMLElement>("[data-details]")?.focus());
       }
       break;
-    case "z":
-      if (row >= 0) opened.zoomToSpan(row);
-      break;
-    case "u":
-      if (row >= 0 && trace.missing[row] > 0) void opened.unfold(row);
-      break;
     case "Escape":
       if (!opened.details.peek()) return;
       opened.show(false);

@@ -175,7 +175,7 @@ export class Opened {
   /** Asks for what is hidden below a row. */
   async unfold(row: number): Promise<void> {
     const id = this.trace.peek().spanId(row);
-    if (this.unfolding.peek().has(id)) return;
+    if (this.trace.peek().missing[row] === 0 || this.unfolding.peek().has(id)) return;
     this.unfolding.value = new Set(this.unfolding.peek()).add(id);
     this.unfoldProblem.value = undefined;
     try {
