@@ -57,7 +57,7 @@ func autoStep(length int64) int64 {
 // aggregate answers with rate, errors and percentiles of the spans that match,
 // by attribute and over time.
 func (a *API) aggregate(c *call) error {
-	req := query.AggregateRequest{Query: c.query("q"), By: c.fields("by"), Limit: c.limit("limit", 20, maxGroups)}
+	req := query.AggregateRequest{Query: c.query("q"), By: c.fields("by"), Limit: c.limit("limit", 20, maxGroups), Budget: c.budget()}
 	req.From, req.To = c.during()
 	req.Step = c.step("step", req.From, req.To)
 	if of := c.fields("of"); len(of) > 1 {
@@ -141,7 +141,7 @@ func appendPoint(b []byte, p *query.Point) []byte {
 
 // heatMap answers with how many spans there were by time and duration.
 func (a *API) heatMap(c *call) error {
-	req := query.HeatMapRequest{Query: c.query("q"), Columns: c.limit("columns", 120, maxColumns), PerDecade: c.limit("perDecade", 6, 40)}
+	req := query.HeatMapRequest{Query: c.query("q"), Columns: c.limit("columns", 120, maxColumns), PerDecade: c.limit("perDecade", 6, 40), Budget: c.budget()}
 	req.From, req.To = c.during()
 	if err := c.done(); err != nil {
 		return err
@@ -189,7 +189,7 @@ func (a *API) heatMap(c *call) error {
 
 // differences answers with what tells the selected spans from the rest.
 func (a *API) differences(c *call) error {
-	req := query.DifferRequest{Query: c.query("q"), Limit: c.limit("limit", 20, 200), Values: c.limit("values", 5, 50)}
+	req := query.DifferRequest{Query: c.query("q"), Limit: c.limit("limit", 20, 200), Values: c.limit("values", 5, 50), Budget: c.budget()}
 	req.From, req.To = c.during()
 	if s := c.text("selected"); s != "" {
 		req.Selected = c.query("selected")
@@ -198,6 +198,14 @@ func (a *API) differences(c *call) error {
 	boxFrom := c.time("boxFrom", time.Unix(0, req.From))
 	boxTo := c.time("boxTo", time.Unix(0, req.To))
 	box.From, box.To = boxFrom.UnixNano(), boxTo.UnixNano()
+	if c.values.Has("restFrom") || c.values.Has("restTo") {
+		from, to := c.time("restFrom", time.Unix(0, req.From)), c.time("restTo", time.Unix(0, req.To))
+		if req.Rest = (&query.Box{From: from.UnixNano(), To: to.UnixNano()}); req.Rest.From >= req.Rest.To {
+			c.fail("restFrom", "not before restTo")
+		}
+	} else {
+		c.known = append(c.known, "restFrom", "restTo")
+	}
 	boxed := false
 	for _, name := range []string{"boxFrom", "boxTo", "minDuration", "maxDuration"} {
 		boxed = boxed || c.values.Has(name)

@@ -81,15 +81,9 @@ func (a *API) compare(c *call) error {
 		trees[i] = analysis.Build(spans)
 	}
 	r := analysis.Compare(trees[0], trees[1])
-	b := []byte(`{"a":{"traceId":`)
-	b = reply.AppendTraceID(b, trees[0].Spans[0].Span.TraceID)
-	b = append(b, `,"durationNanos":`...)
-	b = strconv.AppendInt(b, r.DurationA, 10)
-	b = append(b, `},"b":{"traceId":`...)
-	b = reply.AppendTraceID(b, trees[1].Spans[0].Span.TraceID)
-	b = append(b, `,"durationNanos":`...)
-	b = strconv.AppendInt(b, r.DurationB, 10)
-	b = append(b, `},"matched":`...)
+	b := appendCompared([]byte(`{"a":`), trees[0])
+	b = appendCompared(append(b, `,"b":`...), trees[1])
+	b = append(b, `,"matched":`...)
 	b = strconv.AppendInt(b, int64(r.Matched), 10)
 	b = append(b, `,"removed":`...)
 	b = strconv.AppendInt(b, int64(r.Removed), 10)
@@ -151,6 +145,25 @@ func (a *API) compare(c *call) error {
 		b = append(b, '}')
 	}
 	return c.bytes("application/json", append(b, "]}\n"...))
+}
+
+// appendCompared writes which trace one side of a comparison is.
+func appendCompared(b []byte, t *analysis.Tree) []byte {
+	root, errors, _ := sumUp(t)
+	b = append(b, `{"traceId":`...)
+	b = reply.AppendTraceID(b, root.TraceID)
+	b = append(b, `,"rootService":`...)
+	b = reply.AppendString(b, root.Service())
+	b = append(b, `,"rootName":`...)
+	b = reply.AppendString(b, root.Name)
+	b = append(b, `,"startUnixNano":`...)
+	b = reply.AppendQuoted(b, t.Start)
+	b = append(b, `,"durationNanos":`...)
+	b = strconv.AppendInt(b, t.End-t.Start, 10)
+	b = append(b, `,"spanCount":`...)
+	b = strconv.AppendInt(b, int64(len(t.Spans)), 10)
+	b = append(b, `,"errorCount":`...)
+	return append(strconv.AppendInt(b, int64(errors), 10), '}')
 }
 
 func appendSide(b []byte, n *analysis.Node) []byte {

@@ -246,7 +246,10 @@ func TestCriticalPath(t *testing.T) {
 func TestCompare(t *testing.T) {
 	c := open(t)
 	type comparison struct {
-		A, B                    struct{ TraceID string }
+		A, B struct {
+			TraceID, RootService, RootName string
+			SpanCount, ErrorCount          int
+		}
 		Matched, Removed, Added int
 		Spans                   []struct {
 			Name string
@@ -255,6 +258,9 @@ func TestCompare(t *testing.T) {
 		Operations []struct{ Name string }
 	}
 	same := get[comparison](c, "/compare?a="+shop.Buy.String()+"&b="+shop.Buy.String())
+	if a := same.A; a != same.B || a.RootService != "gateway" || a.RootName != "GET /buy" || a.SpanCount != 7 || a.ErrorCount != 2 {
+		t.Errorf("%+v", a)
+	}
 	if same.Matched != 7 || same.Removed+same.Added != 0 || len(same.Spans) != 7 {
 		t.Errorf("%+v", same)
 	}

@@ -158,8 +158,26 @@ func (a *API) span(c *call) error {
 		}
 		w.b = append(b, "]}"...)
 	}
+	w.b = appendTypes(w.b, s.Attrs)
 	w.tables()
 	return c.bytes("application/json", append(w.b, '}', '\n'))
+}
+
+// appendTypes writes the types of attributes that cannot be told from their
+// JSON, as a further member of an object.
+func appendTypes(b []byte, attrs []span.Attr) []byte {
+	b = append(b, `,"types":{`...)
+	for i := range attrs {
+		v := &attrs[i].Value
+		large := v.Type == span.Int && (v.Int() > maxSafe || v.Int() < -maxSafe)
+		if _, twice := span.Get(attrs[:min(i, maxTwice)], attrs[i].Key); twice || !large && v.Type != span.Bytes && v.Type != span.Float {
+			continue
+		}
+		b = reply.AppendKey(b, attrs[i].Key)
+		b = append(b, '"')
+		b = append(append(b, v.Type.String()...), '"')
+	}
+	return append(b, '}')
 }
 
 // find answers with the spans of a trace that fulfil a query.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weft-trace/weft/internal/shop"
 	"github.com/weft-trace/weft/server/outline"
 	"github.com/weft-trace/weft/server/reply"
@@ -238,4 +240,68 @@ func TestFindInTrace(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	c.problem("/traces/"+shop.Missing.String()+"/find", 404)
+}
+
+// What JSON does not tell of attributes is told beside them.
+func TestTypes(t *testing.T) {
+	c := open(t)
+	root := get[jtrace](c, "/traces/"+shop.Buy.String()).Spans[0]
+	got := get[struct{ Types map[string]string }](c, "/traces/"+shop.Buy.String()+"/spans/"+root.SpanID)
+	if diff := cmp.Diff(map[string]string{"big": "int", "share": "float", "blob": "bytes"}, got.Types); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLogsOfSpan(t *testing.T) {
+	c := open(t)
+	spans := get[jtrace](c, "/traces/"+shop.Buy.String()).Spans
+	type logs struct {
+		Total int
+		Logs  []struct{ SpanID string }
+	}
+	path := "/traces/" + shop.Buy.String() + "/logs?span="
+	if got := get[logs](c, path+spans[0].SpanID); got.Total != 2 || got.Logs[1].SpanID != spans[0].SpanID {
+		t.Errorf("%+v", got)
+	}
+	if got := get[logs](c, path+spans[1].SpanID); got.Total != 0 {
+		t.Errorf("%+v", got)
+	}
+	if p := c.problem(path+"x", 400); p.Parameter != "span" {
+		t.Errorf("%+v", p)
+	}
+}
+
+// With time enough a budget changes nothing; a wrong one is an error.
+func TestBudget(t *testing.T) {
+	c := open(t)
+	for _, path := range []string{"/heatmap?", "/aggregate?by=http.route&", "/differences?selected=status%3Derror&"} {
+		whole, quick := get[map[string]any](c, path), get[map[string]any](c, path+"budget=1m")
+		delete(whole, "elapsedNanos")
+		delete(quick, "elapsedNanos")
+		delete(whole, "scannedBlocks") // the head comes in parts
+		delete(quick, "scannedBlocks")
+		for _, a := range []map[string]any{whole, quick} { // examples may be others
+			for _, cell := range asList(a["cells"]) {
+				delete(cell.(map[string]any), "exemplars")
+			}
+		}
+		if diff := cmp.Diff(whole, quick); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+		if p := c.problem(path+"budget=0s", 400); p.Parameter != "budget" {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+}
+
+// Two windows that do not touch are compared with each other.
+func TestDifferencesOfWindows(t *testing.T) {
+	c := open(t)
+	got := get[struct{ Selected, Rest int }](c, "/differences"+q("boxFrom", "2026-11-22T12:04:00Z", "boxTo", "2026-11-22T12:05:00Z", "restFrom", "2026-11-22T12:00:00Z", "restTo", "2026-11-22T12:01:00Z"))
+	if got.Selected != 2 || got.Rest != 7 {
+		t.Errorf("%+v", got)
+	}
+	if p := c.problem("/differences"+q("selected", "status = error", "restFrom", "-1m", "restTo", "-2m"), 400); p.Parameter != "restFrom" {
+		t.Errorf("%+v", p)
+	}
 }

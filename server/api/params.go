@@ -252,6 +252,16 @@ func (p *params) duration(name string) int64 {
 	return int64(d)
 }
 
+// budget reads how long an answer may take. It is then counted from spans that
+// are spread evenly over the range, as many as there is time for.
+func (p *params) budget() query.Budget {
+	d := p.duration("budget")
+	if d == 0 {
+		return query.Budget{}
+	}
+	return query.Budget{Time: time.Duration(d), Even: true}
+}
+
 // query reads a query of the query language.
 func (p *params) query(name string) *query.Query {
 	v := p.text(name)

@@ -22,6 +22,10 @@ func appendStats(b []byte, s *query.Stats) []byte {
 		b = append(b, `,"why":`...)
 		b = reply.AppendString(b, s.Why)
 	}
+	if s.Share > 0 && s.Share < 1 {
+		b = append(b, `,"share":`...)
+		b = reply.AppendFloat(b, s.Share)
+	}
 	b = append(b, `,"scannedSpans":`...)
 	b = strconv.AppendInt(b, s.Rows, 10)
 	b = append(b, `,"scannedBlocks":`...)

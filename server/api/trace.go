@@ -275,6 +275,7 @@ func appendServices(b []byte, services []query.ServiceCount) []byte {
 // traceLogs answers with the log records that name a trace.
 func (a *API) traceLogs(c *call) error {
 	limit := c.limit("limit", 1000, 10_000)
+	of := c.spanID("span", c.text("span"))
 	if err := c.done(); err != nil {
 		return err
 	}
@@ -282,7 +283,11 @@ func (a *API) traceLogs(c *call) error {
 	if err != nil {
 		return err
 	}
-	logs, err := a.Store.Logs(c.ctx, id)
+	var wanted func(*span.Log) bool
+	if !of.IsZero() {
+		wanted = func(l *span.Log) bool { return l.Span == of }
+	}
+	logs, err := a.Store.LogsOf(c.ctx, id, wanted)
 	if err != nil {
 		return err
 	}

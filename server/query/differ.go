@@ -16,6 +16,7 @@ type DifferRequest struct {
 	Query    *Query // the spans that are compared; nil: every span
 	Selected *Query // those of them that are selected; nil: only Box counts
 	Box      *Box   // of a heat map; what is selected lies in it, too
+	Rest     *Box   // what the selected ones are compared with lies in it; nil: all others
 	From, To int64  // the span starts in [From, To), nanoseconds since the Unix epoch; To 0: no end
 	Limit    int    // keys; 0: 20
 	Values   int    // of a key; 0: 5
@@ -79,14 +80,7 @@ func Differ(ctx context.Context, st *store.Store, req DifferRequest) (*DifferRes
 		d.expr = arrange(req.Selected.Expr)
 		d.names(req.Selected.Expr)
 	}
-	box := Box{From: math.MinInt64}
-	if req.Box != nil {
-		box = *req.Box
-	}
-	box.To = endOf(box.To)
-	if box.MaxDuration == 0 {
-		box.MaxDuration = math.MaxInt64
-	}
+	box, against := req.Box.whole(), req.Rest.whole()
 	s := newScan(req.Query, req.From, req.To, req.Budget)
 	d.stats = &s.stats
 	err := s.run(ctx, st, func(v *view, rows bitset) (bool, error) {
@@ -94,12 +88,7 @@ func Differ(ctx context.Context, st *store.Store, req DifferRequest) (*DifferRes
 		defer v.drop(chosen)
 		copy(chosen, rows)
 		if req.Box != nil {
-			starts, err := v.Starts()
-			if err := keep(chosen, starts, err, func(t int64) bool { return t >= box.From && t < box.To }); err != nil {
-				return false, err
-			}
-			durations, err := v.Durations()
-			if err := keep(chosen, durations, err, func(t int64) bool { return t >= box.MinDuration && t <= box.MaxDuration }); err != nil {
+			if err := box.keep(v, chosen); err != nil {
 				return false, err
 			}
 		}
@@ -107,6 +96,16 @@ func Differ(ctx context.Context, st *store.Store, req DifferRequest) (*DifferRes
 			if err := d.expr.eval(v, chosen); err != nil {
 				return false, err
 			}
+		}
+		if req.Rest != nil {
+			rest := v.bits()
+			defer v.drop(rest)
+			copy(rest, rows)
+			if err := against.keep(v, rest); err != nil {
+				return false, err
+			}
+			rest.or(chosen)
+			rows.and(rest)
 		}
 		return true, d.count(v, rows, chosen)
 	})
@@ -116,6 +115,29 @@ func Differ(ctx context.Context, st *store.Store, req DifferRequest) (*DifferRes
 	res := d.result(req.Limit, req.Values)
 	res.Stats = s.stats
 	return res, nil
+}
+
+// whole returns the box with its open ends made great; of nil it is everything.
+func (b *Box) whole() Box {
+	box := Box{From: math.MinInt64}
+	if b != nil {
+		box = *b
+	}
+	box.To = endOf(box.To)
+	if box.MaxDuration == 0 {
+		box.MaxDuration = math.MaxInt64
+	}
+	return box
+}
+
+// keep keeps the rows that lie in the box.
+func (b *Box) keep(v *view, rows bitset) error {
+	starts, err := v.Starts()
+	if err := keep(rows, starts, err, func(t int64) bool { return t >= b.From && t < b.To }); err != nil {
+		return err
+	}
+	durations, err := v.Durations()
+	return keep(rows, durations, err, func(t int64) bool { return t >= b.MinDuration && t <= b.MaxDuration })
 }
 
 type difference struct {

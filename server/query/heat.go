@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/weft-trace/weft/server/span"
@@ -59,6 +60,11 @@ func HeatMap(ctx context.Context, st *store.Store, req HeatMapRequest) (*HeatMap
 	columns := int((req.To-1-req.From)/res.Step) + 1
 	bounds := durationBounds(req.PerDecade)
 	rows := len(bounds) - 1
+	var first [65]int // the row of the shortest duration with so many bits
+	for n := 1; n < 64; n++ {
+		for first[n] = first[n-1]; first[n] < rows-1 && bounds[first[n]+1] <= 1<<(n-1); first[n]++ {
+		}
+	}
 	cells := make([][]Cell, columns) // made when a span falls into the column
 	failed := make(map[*Cell]int)    // exemplars that failed, where there are some
 	low, high := rows, -1
@@ -80,11 +86,10 @@ func HeatMap(ctx context.Context, st *store.Store, req HeatMapRequest) (*HeatMap
 		var traces []span.TraceID
 		for row := range set.all() {
 			i := (starts[row] - res.Start) / res.Step
-			j, exact := slices.BinarySearch(bounds, durations[row])
-			if !exact {
-				j--
+			j := first[bits.Len64(uint64(durations[row]))]
+			for j < rows-1 && bounds[j+1] <= durations[row] {
+				j++
 			}
-			j = min(j, rows-1)
 			low, high = min(low, j), max(high, j)
 			if cells[i] == nil {
 				cells[i] = make([]Cell, rows)

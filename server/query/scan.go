@@ -17,6 +17,10 @@ import (
 type Budget struct {
 	Rows int64         // spans to look at; by default 100 million
 	Time time.Duration // by default 10 s
+	// Even has blocks read in an order that goes evenly through the whole range,
+	// so that what a call counts before its budget is used up is a sample of all
+	// spans: see Stats.Share. Otherwise the newest spans come first.
+	Even bool
 }
 
 const (
@@ -31,6 +35,7 @@ type Stats struct {
 	Rows    int64         // spans looked at
 	Blocks  int64         // blocks read
 	Elapsed time.Duration // time taken
+	Share   float64       // with Budget.Even: which share of the spans that may match were looked at; 0 or 1: all
 }
 
 func (s *Stats) partial(format string, args ...any) {
@@ -109,15 +114,24 @@ func (s *scan) selection() store.Selection {
 
 // run calls visit with every block that has spans of the query and their rows,
 // which visit may change, until it returns false or there is nothing more.
-func (s *scan) run(ctx context.Context, st *store.Store, visit func(v *view, rows bitset) (more bool, err error)) error {
+func (s *scan) run(ctx context.Context, st *store.Store, visit func(v *view, rows bitset) (more bool, err error)) (err error) {
 	damaged := st.Damaged()
 	defer func() {
 		s.stats.Elapsed = time.Since(s.began)
 		s.stats.damage(st.Damaged() - damaged)
 	}()
 	if s.limits.never || s.from >= s.to {
+		s.stats.Share = 1
 		return ctx.Err()
 	}
+	if s.limits.traces == nil && s.budget.Even {
+		s.stats.Share, err = st.Sample(ctx, s.selection(), func(b *block.Block, rows []uint32) (bool, error) { return s.block(b, rows, visit) })
+		if s.out && err == nil {
+			s.stats.partial("counted from %.2g %% of the spans, chosen evenly", 100*s.stats.Share)
+		}
+		return err
+	}
+	s.stats.Share = 1
 	if s.limits.traces == nil {
 		return st.Scan(ctx, s.selection(), func(b *block.Block, rows []uint32) (bool, error) {
 			if s.enough != nil && s.enough(b.Meta()) {
@@ -216,6 +230,8 @@ func (q *Query) Matching(b *block.Block, rows []uint32) ([]uint32, error) {
 func (s *scan) spent() bool {
 	switch {
 	case s.stats.Blocks == 0:
+	case s.budget.Even && (s.budget.Rows > 0 && s.stats.Rows >= s.budget.Rows || s.budget.Time > 0 && time.Since(s.began) >= s.budget.Time):
+		return true // why is said when the share is known
 	case s.budget.Rows > 0 && s.stats.Rows >= s.budget.Rows:
 		s.stats.partial("stopped after %d spans; narrow the time range or the query", s.stats.Rows)
 		return true

@@ -58,7 +58,7 @@ type ValueCount struct {
 }
 
 func (b Budget) forSuggestions() Budget {
-	return Budget{cmp.Or(b.Rows, 200_000), cmp.Or(b.Time, time.Second)}
+	return Budget{Rows: cmp.Or(b.Rows, 200_000), Time: cmp.Or(b.Time, time.Second)}
 }
 
 // Keys returns the fields of the spans that match, from the newest ones on.

@@ -72,6 +72,12 @@ var errEnough = errors.New("enough")
 // Logs returns the log records of a trace by time, nil if there are none. Of
 // more than 10,000 it returns as many, among them the earliest of the first partition.
 func (s *Store) Logs(ctx context.Context, id span.TraceID) ([]span.Log, error) {
+	return s.LogsOf(ctx, id, nil)
+}
+
+// LogsOf returns those log records of a trace that are wanted, as Logs does;
+// nil: all of them.
+func (s *Store) LogsOf(ctx context.Context, id span.TraceID, wanted func(*span.Log) bool) ([]span.Log, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -102,6 +108,9 @@ func (s *Store) Logs(ctx context.Context, id span.TraceID) ([]span.Log, error) {
 			if err != nil { // the others are worth showing
 				s.damaged(&DamageError{"logs of trace " + id.String() + " in partition " + p.path, err})
 				continue
+			}
+			if wanted != nil {
+				got = slices.DeleteFunc(got, func(l span.Log) bool { return !wanted(&l) })
 			}
 			if logs = append(logs, got...); len(logs) >= maxLogs {
 				logs = logs[:maxLogs]

@@ -86,9 +86,9 @@ func (sc *scan) openSegment(at segmentAt) error {
 		if !blocks.has(i) || rows != nil && rows[i] == nil {
 			continue
 		}
-		c := candidate{max: h.blocks[i].MaxStart, part: at.part, at: blockAt{seg, uint16(i)}}
+		c := candidate{max: h.blocks[i].MaxStart, part: at.part, at: blockAt{seg, uint16(i)}, n: h.blocks[i].Rows}
 		if rows != nil {
-			c.rows = rows[i]
+			c.rows, c.n = rows[i], len(rows[i])
 		}
 		heap.Push(&sc.open, c)
 	}

@@ -114,6 +114,7 @@ type candidate struct {
 	block *block.Block
 	at    blockAt
 	rows  []uint32
+	n     int // rows to look at
 }
 
 type blockHeap []candidate
@@ -164,7 +165,7 @@ func (sc *scan) plan() error {
 	for _, h := range sc.view.heads {
 		m := h.block.Meta()
 		if !sel.excludes(&m) {
-			sc.open = append(sc.open, candidate{max: m.MaxStart, block: h.block})
+			sc.open = append(sc.open, candidate{max: m.MaxStart, block: h.block, n: m.Rows})
 		}
 	}
 	heap.Init(&sc.open)
@@ -186,6 +187,9 @@ func (sc *scan) close() {
 	}
 }
 
+// pop takes the newest of the blocks that are known.
+func (sc *scan) pop() candidate { return heap.Pop(&sc.open).(candidate) }
+
 // next returns the next block, nil at the end.
 func (sc *scan) next() (*block.Block, []uint32, error) {
 	for {
@@ -202,7 +206,7 @@ func (sc *scan) next() (*block.Block, []uint32, error) {
 		if len(sc.open) == 0 {
 			return nil, nil, nil
 		}
-		c := heap.Pop(&sc.open).(candidate)
+		c := sc.pop()
 		if c.part == nil {
 			sc.where = "the head"
 			return c.block, nil, nil
