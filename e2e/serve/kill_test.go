@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ func TestKill(t *testing.T) {
 			t.Errorf("round %d: %d requests were refused: %s", round, n, text)
 		}
 		s.checkAll(t, g, l.acknowledged, workload.SpansPerTrace)
+		if said := s.stderr.String(); strings.Contains(said, "damaged") || strings.Contains(said, "ERROR") {
+			t.Errorf("round %d: what a kill left is taken for damage:\n%s", round, said)
+		}
 		stored = append(stored, l.acknowledged...)
 		for range 100 { // and of what was stored long ago
 			if len(stored) > 0 {

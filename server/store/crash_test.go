@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/weft-trace/weft/server/aggregate"
 	"github.com/weft-trace/weft/server/span"
@@ -158,5 +160,66 @@ func TestCrash(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestCrashAtEachWrite loses the power at each of the first writes to the disk of a store's life, and at some of the later ones: before, while and
+// after partitions are made, cut, flushed and sealed. Nothing that is left is damage, and what was acknowledged is there.
+func TestCrashAtEachWrite(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	step := int64(1)
+	if testing.Short() {
+		step = 9
+	}
+	for at, writes := int64(1), int64(2); at < writes; at += step * (1 + at/100) {
+		mem := vfs.NewCrashableMem()
+		var acked acknowledged
+		var crashed *vfs.MemFS
+		var before []span.Span
+		var n atomic.Int64
+		cfg := vfs.CrashCloneCfg{UnsyncedDataPercent: r.IntN(101), RNG: r}
+		fs := newFaultFS(mem, func(errorfs.Op) bool {
+			if n.Add(1) == at {
+				before = acked.get()
+				crashed = mem.CrashClone(cfg)
+			}
+			return false
+		})
+		fs.set(io.EOF) // which no operation returns, but it asks for each
+		clock := newTestClock()
+		o := Options{Dir: "store", FS: fs, HeadSpans: 300, BlockRows: 50, Reserve: -1, Clock: clock.now, Partition: time.Hour, Logger: quiet}
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := newGen(uint64(at), 1000)
+		for i := range 30 {
+			b := g.batch(3)
+			if err := s.Write(context.Background(), &Batch{Spans: b}); err != nil {
+				t.Fatal(err)
+			}
+			acked.add(b)
+			if i == 20 {
+				clock.advance(time.Hour)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		writes = n.Load()
+		if crashed == nil {
+			break
+		}
+		o.FS = crashed
+		if s, err = Open(o); err != nil {
+			t.Fatalf("write %d of %d: %v", at, writes, err)
+		}
+		checkOnce(t, s, before)
+		if st := s.Stats(); st.Damaged != 0 {
+			t.Errorf("write %d of %d: damage after a crash: %q", at, writes, st.Damages)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

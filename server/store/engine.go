@@ -94,7 +94,7 @@ func (s *Store) openDB(p *partition, readOnly, create bool) error {
 		db, err := pebble.Open(p.path, o)
 		if err == nil {
 			err = checkVersion(db, create)
-			if err == nil && create {
+			if err == nil && !readOnly && !g.synced.begun() {
 				err = g.synced.begin(s.o.FS, p.path)
 			}
 			if err != nil {
@@ -131,8 +131,8 @@ func (s *Store) checkEnds(p *partition, g *guard, readOnly bool) error {
 		s.damaged(err)
 		e.log, e.logEnd = 0, 0
 	}
-	if readOnly {
-		return nil
+	if _, err := s.o.FS.Stat(s.o.FS.PathJoin(p.path, syncedName)); readOnly || err != nil {
+		return nil // a partition without the file may be what a crash left of the making of one: it gets the file when it is one
 	}
 	g.synced.ends = e
 	return g.synced.begin(s.o.FS, p.path)

@@ -76,6 +76,11 @@ func (s *Store) marked(p *partition) error {
 // caller makes anew from the blocks. The files stay as they are, in a directory
 // beside it.
 func (s *Store) rebuild(p *partition, cause error) error {
+	// A database that is open waits for room, which nobody here can make.
+	need := uint64(dirSize(s.o.FS, p.path)/2 + 4*memTableSize)
+	if u, err := s.o.FS.GetDiskUsage(s.o.Dir); err == nil && u.AvailBytes < need {
+		return fmt.Errorf("%d MiB are free, and up to %d may be needed: free some space and restart weft serve", u.AvailBytes>>20, need>>20)
+	}
 	s.log.Warn("a partition is made anew, which takes a while", "partition", p.path, "because", cause)
 	tmp := p.path + rebuiltSuffix
 	if err := s.o.FS.RemoveAll(tmp); err != nil {

@@ -185,8 +185,12 @@ func (s *Store) recoverPartition(p *partition, now time.Time) error {
 		err = s.openPartition(p)
 	}
 	if damagesIndex(err) && !s.readOnly {
-		if err = s.rebuild(p, err); err == nil {
+		if failed := s.rebuild(p, err); failed == nil {
 			err = s.openPartition(p)
+		} else if failed == errUnfinished {
+			err = failed
+		} else {
+			err = fmt.Errorf("%w; making it anew: %w", err, failed)
 		}
 	}
 	if err != nil {

@@ -89,6 +89,12 @@ func (s *syncedFile) begin(f vfs.FS, dir string) error {
 	return err
 }
 
+func (s *syncedFile) begun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.f != nil
+}
+
 // note notes that a file is synced up to end.
 func (s *syncedFile) note(kind engineKind, number, end uint64) {
 	s.mu.Lock()
