@@ -11,7 +11,7 @@ interface Props {
 }
 
 /** A value over the time before and now, one beside the other on the same scale. */
-export function ChangeSpark({ before, now, bars = false, look, label, width = 116, height = 34 }: Props) {
+export function ChangeSpark({ before, now, bars = false, look, label, width = 100, height = 34 }: Props) {
   const max = Math.max(0, ...before.map((v) => v ?? 0), ...now.map((v) => v ?? 0));
   const half = before.length > 0 ? width / 2 : 0;
   const draw = bars ? columns : line;

@@ -1,4 +1,5 @@
 import type { Change } from "./change";
+import { axisTime } from "../format";
 import { t } from "./messages";
 import { arrow, mark, times, words } from "./words";
 import s from "./Marks.module.css";
@@ -24,6 +25,12 @@ export function Marks({ changes }: { changes: readonly Change[] }) {
       })}
     </span>
   );
+}
+
+/** When a change began; nothing if that is not known. */
+export function Since({ change }: { change: Change }) {
+  if (change.since === undefined || change.what === "silent") return null;
+  return <span class={s.since}>{t.since(axisTime(change.since, Math.max(3600e3, Date.now() - change.since)))}</span>;
 }
 
 /** A change in a sentence: errors 0.1% → 4.2%. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Calls } from "../api/types";
+import { columns } from "./points";
 import { changes, coveredBefore, errorEvidence, spread, stepEvidence } from "./change";
 
 const ms = 1e6;
@@ -94,6 +95,11 @@ describe("coming and going", () => {
     expect(whats(none, calls(3))).toEqual([]);
     expect(whats(calls(3), none)).toEqual([]);
   });
+  it("is not told of what was called in one go", () => {
+    const steps = (count: number[]) => ({ now: columns([], 60e9, 0, 600_000), before: { ...columns([], 60e9, 0, 600_000), count } });
+    expect(whats(calls(100), none, { steps: steps([0, 0, 100, 0, 0, 0, 0, 0, 0, 0]) })).toEqual([]);
+    expect(whats(calls(100), none, { steps: steps([10, 10, 20, 10, 0, 10, 10, 10, 10, 10]) })).toEqual(["gone"]);
+  });
   it("is not told of what would hardly have been called in the part of the time before that is known", () => {
     expect(whats(none, calls(50), { covered: 0.5 })).toEqual(["new"]);
     expect(whats(none, calls(50), { covered: 0.15 })).toEqual([]);
@@ -138,14 +144,21 @@ describe("steps", () => {
     expect(stepEvidence(noisy(0), noisy(5), true)).toBeLessThan(2.5);
     expect(stepEvidence(flat, flat, true)).toBeLessThan(2.5);
   });
+  it("tell since when more fails", () => {
+    const steps = (share: (number | null)[]) => ({ p50: flat, p90: flat, p99: flat, share, count: flat, times: flat.map((_, i) => i * 100 + 50), stepMs: 100 });
+    const none = flat.map((_, i) => (i % 9 === 4 ? 0.01 : 0));
+    const since = none.map((v, i) => (i === 19 ? null : i < 18 ? v : 0.1));
+    expect(judge(calls(2000, 2), calls(2000, 84), { steps: { now: steps(since), before: steps(none) } })).toMatchObject([{ what: "errors", since: 1800 }]);
+  });
   it("that are few say nothing", () => {
     expect(stepEvidence([1, 2, null, 3], flat, true)).toBeUndefined();
   });
   it("confirm a change of latency, or refute it", () => {
     const [now, before] = [calls(2000, 0, [10, 30, 252]), calls(2000, 0, [10, 29, 24])];
-    const of = (p99: number[]) => ({ p50: flat, p90: flat, p99 });
+    const of = (p99: number[]) => ({ p50: flat, p90: flat, p99, share: flat.map(() => 0), count: flat, times: flat.map((_, i) => i * 100 + 50), stepMs: 100 });
     expect(whats(before, now)).toEqual(["p99"]);
-    expect(whats(before, now, { steps: { now: of(risen), before: of(flat) } })).toEqual(["p99"]);
+    expect(judge(before, now, { steps: { now: of(risen), before: of(flat) } })).toMatchObject([{ what: "p99", since: 2600 }]);
+    expect(judge(before, now, { steps: { now: of(flat.map((v) => v * 9)), before: of(flat) } })[0].since).toBeUndefined();
     expect(whats(before, now, { steps: { now: of(noisy(0)), before: of(noisy(5)) } })).toEqual([]);
   });
 });

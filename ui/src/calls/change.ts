@@ -2,15 +2,16 @@ import type { Calls } from "../api/types";
 
 /**
  * What is different now from the time before: only what is no chance, and large enough that somebody wants to know. weight ranks
- * changes, also those of different services; worse is undefined for what is neither good nor bad.
+ * changes, also those of different services; worse is undefined for what is neither good nor bad. since is when it began, in
+ * milliseconds, where that was within the time and can be told.
  */
-export type Change = { weight: number; worse?: boolean } & (
+export type Change = { weight: number; worse?: boolean; since?: number } & (
   | { what: "errors"; before: number; now: number } // shares of the calls
   | { what: "p50" | "p90" | "p99"; before: number; now: number } // nanoseconds
   | { what: "traffic"; before: number; now: number } // calls a second
   | { what: "new"; now: number }
   | { what: "gone"; before: number }
-  | { what: "silent"; before: number; since: number } // milliseconds
+  | { what: "silent"; before: number; since: number }
 );
 
 /** What changes judges. */
@@ -23,8 +24,12 @@ export interface Times {
   steps?: { now: Steps; before: Steps }; // both times in steps; a change of latency has to show in them
 }
 
-/** Percentiles of each step of a time, null where there were no calls. */
-export type Steps = Record<"p50" | "p90" | "p99", readonly (number | null)[]>;
+/** What was counted in each step of a time: columns; null where there were no calls. */
+export interface Steps extends Record<"share" | "p50" | "p90" | "p99", readonly (number | null)[]> {
+  count: readonly number[];
+  times: readonly number[]; // the middle of each
+  stepMs: number;
+}
 
 const sure = 4; // standard deviations: one false alarm in some ten thousand comparisons
 const fewest = 10; // calls that make somebody's absence, or presence, a fact
@@ -38,7 +43,7 @@ export function changes(t: Times): Change[] {
   const rateNow = now.count / seconds;
   const out: Change[] = [];
   if (before.count === 0) return now.count * covered >= fewest ? [{ what: "new", now: rateNow, weight: 0.6 }] : [];
-  if (now.count === 0) return rateBefore * seconds >= fewest ? [{ what: "gone", before: rateBefore, worse: true, weight: 4 }] : [];
+  if (now.count === 0) return rateBefore * seconds >= fewest && (!t.steps || often(t.steps.before)) ? [{ what: "gone", before: rateBefore, worse: true, weight: 4 }] : [];
   if (silent !== undefined) out.push({ what: "silent", before: rateNow, since: silent, worse: true, weight: 4 });
   const errors = errorChange(now, before);
   if (errors) out.push(errors);
@@ -49,7 +54,26 @@ export function changes(t: Times): Change[] {
     const traffic = trafficChange(now.count, before.count, covered, rateNow, rateBefore);
     if (traffic) out.push(traffic);
   }
+  for (const c of out) {
+    if (t.steps && (c.what === "errors" || c.what === "p50" || c.what === "p90" || c.what === "p99")) {
+      c.since = began(t.steps.now, t.steps.before, c.what === "errors" ? "share" : c.what, c.now > c.before);
+    }
+  }
   return out.sort((a, b) => b.weight - a.weight);
+}
+
+/** Whether something was called again and again, and not just once. */
+function often(s: Steps): boolean {
+  return s.count.filter((n) => n > 0).length >= Math.min(4, s.count.length);
+}
+
+/** When a value changed that has been different since: the step from which on it differs most clearly from the time before. */
+function began(now: Steps, before: Steps, what: "share" | "p50" | "p90" | "p99", up: boolean): number | undefined {
+  const known = now[what].flatMap((v, i) => (v === null ? [] : [{ v, i }]));
+  const most = segments(known.map((k) => k.v), before[what], up, true);
+  // At its very beginning the time says nothing of when it began.
+  if (!most || most.z < sureSteps || most.at < 2) return undefined;
+  return now.times[known[most.at].i] - now.stepMs / 2;
 }
 
 /** How sure it is that two shares of failures differ, in standard deviations: the signed root of the likelihood ratio. */
@@ -134,19 +158,24 @@ const sureSteps = 2.5; // standard deviations
  * undefined: there are too few steps with calls to say; then it counts if it got slower.
  */
 export function stepEvidence(now: readonly (number | null)[], before: readonly (number | null)[], up: boolean): number | undefined {
-  const a = now.filter((v): v is number => v !== null);
+  return segments(now.filter((v) => v !== null), before, up, false)?.z;
+}
+
+/** The stretch of now that differs most from before, and by how much: any of some lengths, or those that last to the end. */
+function segments(a: readonly number[], before: readonly (number | null)[], up: boolean, toEnd: boolean): { z: number; at: number } | undefined {
   const b = before.filter((v): v is number => v !== null).sort((x, y) => x - y);
   if (a.length < 6 || b.length < 6) return undefined;
   // For each value of now: how many of before it is above, those that are the same as a half.
   const above = a.map((v) => (below(b, v) + below(b, v, true)) / 2);
-  let most = -Infinity;
-  for (let length = a.length; length >= 3; length = Math.floor(length / 2)) {
+  const most = { z: -Infinity, at: 0 };
+  for (let length = a.length; length >= 3; length = toEnd ? length - 1 : Math.floor(length / 2)) {
     const mean = (length * b.length) / 2;
     const deviation = Math.sqrt((length * b.length * (length + b.length + 1)) / 12);
     let u = 0;
-    for (let i = 0; i < a.length; i++) {
-      u += above[i] - (i >= length ? above[i - length] : 0);
-      if (i >= length - 1) most = Math.max(most, ((u - mean) / deviation) * (up ? 1 : -1));
+    for (let i = toEnd ? a.length - length : 0; i < a.length; i++) {
+      u += above[i] - (!toEnd && i >= length ? above[i - length] : 0);
+      const z = ((u - mean) / deviation) * (up ? 1 : -1);
+      if ((toEnd ? i === a.length - 1 : i >= length - 1) && z > most.z) Object.assign(most, { z, at: i - length + 1 });
     }
   }
   return most;

@@ -4,7 +4,7 @@ vi.mock("../range", () => ({ rangeParams: () => ({ from: "-6h" }) }));
 vi.mock("../router", () => ({ url: (path: string, q: object) => path + " " + JSON.stringify(q) }));
 vi.mock("../format", () => ({ queryDuration: (ns: number) => `${ns / 1e6}ms` }));
 
-const { queryOf, searchURL, serviceURL } = await import("./links");
+const { peerURL, queryOf, searchURL, serviceURL } = await import("./links");
 
 it("asks for the requests to a service", () => {
   expect(queryOf({ service: "checkout", requests: true })).toBe("service = checkout and kind in (server, consumer)");
@@ -22,4 +22,10 @@ it("keeps the range", () => {
   expect(serviceURL("")).toContain('"q":"service = \\"\\""');
   expect(serviceURL("a", "")).toContain("search");
   expect(serviceURL("a", "b", "client")).toBe('service {"name":"a","operation":"b","kind":"client","from":"-6h"}');
+});
+
+it("asks for calls to what is no service", () => {
+  expect(peerURL("shop", "external", "api.example.com:8443")).toContain(
+    "service = shop and (peer.service = api.example.com or server.address = api.example.com or net.peer.name = api.example.com or http.host = api.example.com:8443)",
+  );
 });

@@ -34,3 +34,16 @@ export function serviceURL(service: string, operation?: string, kind?: Kind): st
   if (service === "" || operation === "") return searchURL({ service, operation, kind });
   return url("service", { name: service, operation, kind, ...rangeParams() });
 }
+
+// Where programs write down whom they called, by what it is; the server names it by the first of them that a span has.
+const peers: Record<string, readonly string[]> = {
+  database: ["peer.service", "db.namespace", "db.name", "server.address", "net.peer.name", "db.system.name", "db.system"],
+  queue: ["peer.service", "messaging.destination.name", "messaging.destination", "server.address", "messaging.system"],
+  external: ["peer.service", "server.address", "net.peer.name", "http.host"],
+};
+
+/** The address of a search for the calls from a service to something that is none. */
+export function peerURL(service: string, type: string, name: string): string {
+  const host = type === "external" ? name.replace(/:\d+$/, "") : name;
+  return searchURL({ service }, { and: `(${(peers[type] ?? []).map((key) => condition(key, "=", key === "http.host" ? name : host)).join(" or ")})` });
+}

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { ChangeSpark } from "../../calls/ChangeSpark";
-import { Sentence, tone } from "../../calls/Marks";
+import { Sentence, Since, tone } from "../../calls/Marks";
 import { searchURL, serviceURL } from "../../calls/links";
 import { timeBefore } from "../../calls/words";
 import type { Change } from "../../calls/change";
@@ -65,7 +65,9 @@ function Card({ row, change }: { row: Row; change: Change }) {
         <Icon name={icons[look]} />
       </span>
       <span class={s.text}>
-        <Service name={row.name} />
+        <span class={s.who}>
+          <Service name={row.name} /> <Since change={change} />
+        </span>
         <Sentence change={change} />
       </span>
       <span class={s.picture}>

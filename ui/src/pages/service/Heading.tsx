@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Change } from "../../calls/change";
-import { Sentence, tone } from "../../calls/Marks";
+import { Sentence, Since, tone } from "../../calls/Marks";
 import { serviceURL } from "../../calls/links";
 import { rangeParams } from "../../range";
 import { url } from "../../router";
@@ -57,7 +57,7 @@ export function Changed({ changes }: { changes: readonly Change[] }) {
     <ul class={s.changed} aria-label={t.changed}>
       {changes.map((c) => (
         <li key={c.what} class={s[tone(c)]}>
-          <Sentence change={c} />
+          <Sentence change={c} /> <Since change={c} />
         </li>
       ))}
     </ul>

@@ -1,5 +1,5 @@
 import type { Graph } from "../../api/types";
-import { serviceURL } from "../../calls/links";
+import { peerURL, serviceURL } from "../../calls/links";
 import { duration, percent, rate } from "../../format";
 import { Panel } from "../../ui/Panel";
 import { Service } from "../../ui/Service";
@@ -71,7 +71,9 @@ function Row({ edge: e, of }: { edge: Edge; of: "client" | "server" }) {
               <Service name={e[of]} />
             </a>
           ) : (
-            <bdi class={s.other}>{e[of]}</bdi>
+            <a class={[table.link, s.other].join(" ")} href={peerURL(e.client, type, e[of])} title={t.traces}>
+              <bdi>{e[of]}</bdi>
+            </a>
           )}
           <span class={s.how}>{how}</span>
         </span>

@@ -17,6 +17,13 @@ export default function Service() {
   const operation = params.get("operation");
   const kind = params.get("kind");
   useEffect(() => scrollTo(0, 0), [name, operation, kind]);
+  useEffect(() => {
+    const was = document.title;
+    if (name) document.title = [operation, name, "weft"].filter(Boolean).join(" · ");
+    return () => {
+      document.title = was;
+    };
+  }, [name, operation]);
   if (!name) {
     return (
       <div class={page.page}>

@@ -4,7 +4,7 @@ import type { Calls, Differences } from "../../api/types";
 import { queryOf, searchURL, type Which } from "../../calls/links";
 import { count, duration, percent, queryDuration } from "../../format";
 import { condition } from "../../query";
-import { shorten } from "../../query/fields";
+import { shorten } from "../../query/names";
 import { quoteValue } from "../../query/tokens";
 import { range } from "../../range";
 import { place, setParams } from "../../router";
