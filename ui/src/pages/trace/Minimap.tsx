@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { isDark } from "../../theme/theme";
 import { precise } from "../../trace/ticks";
 import { t } from "./messages";
-import { paintMinimap } from "./MinimapPaint";
+import { paintHits, paintMinimap } from "./MinimapPaint";
 import type { Opened, Zoom } from "./opened";
 import s from "./Minimap.module.css";
 
@@ -13,6 +13,7 @@ const height = 52;
 export function Minimap({ opened }: { opened: Opened }) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
+  const marks = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const trace = opened.trace.value;
   const all = trace.duration0;
@@ -35,6 +36,12 @@ export function Minimap({ opened }: { opened: Opened }) {
     });
     return () => cancelAnimationFrame(id);
   });
+
+  const hits = opened.found.value?.hits.rows;
+  const dark = isDark.value;
+  useEffect(() => {
+    if (width > 0) paintHits(marks.current!, trace, hits, width, height);
+  }, [trace, hits, width, dark]);
 
   const drag = useRef<{ what: "from" | "until" | "move" | "new"; x: number; zoom: Zoom } | undefined>(undefined);
   const time = (e: PointerEvent) => Math.min(all, Math.max(0, ((e.clientX - box.current!.getBoundingClientRect().left) / Math.max(1, width)) * all));
@@ -82,6 +89,7 @@ export function Minimap({ opened }: { opened: Opened }) {
   return (
     <div ref={box} class={s.minimap} role="group" aria-label={t.minimap} onPointerDown={down} onPointerMove={move} onPointerUp={() => (drag.current = undefined)} onPointerCancel={() => (drag.current = undefined)} onDblClick={() => opened.resetZoom()}>
       <canvas ref={canvas} class={s.canvas} aria-hidden="true" />
+      <canvas ref={marks} class={s.marks} aria-hidden="true" />
       <div class={s.shade} style={{ left: "0", width: share(zoom.from) }} />
       <div class={s.shade} style={{ left: share(zoom.until), right: "0" }} />
       <div class={s.window} data-part="move" data-zoomed={opened.zoomed ? "" : undefined} style={{ left: share(zoom.from), width: share(zoom.until - zoom.from) }} />

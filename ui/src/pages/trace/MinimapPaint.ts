@@ -90,3 +90,29 @@ function ramp(from: string, to: string, n: number): Uint32Array {
   const mix = (shift: number, i: number) => Math.round(((a >> shift) & 255) + ((((b >> shift) & 255) - ((a >> shift) & 255)) * i) / (n - 1)) << shift;
   return Uint32Array.from({ length: n }, (_, i) => ((255 << 24) | mix(16, i) | mix(8, i) | mix(0, i)) >>> 0);
 }
+
+/** Marks the rows that a search found, on a canvas of their own over the whole trace. */
+export function paintHits(canvas: HTMLCanvasElement, trace: Trace, rows: Int32Array | undefined, width: number, height: number): void {
+  const ratio = Math.min(window.devicePixelRatio || 1, 2);
+  const w = (canvas.width = Math.max(1, Math.round(width * ratio)));
+  const h = (canvas.height = Math.max(1, Math.round(height * ratio)));
+  if (!rows || rows.length === 0) return;
+  const ctx = canvas.getContext("2d")!;
+  const { start, duration, count, duration0 } = trace;
+  const step = count <= singleRows ? Math.min(h / count, 8 * ratio) : h / count;
+  const size = (rows.length < 200 ? 4 : 3) * ratio;
+  const marked = new Uint8Array(w * h); // what lies within a pixel is marked once
+  ctx.fillStyle = token("--accent");
+  ctx.strokeStyle = token("--surface");
+  ctx.lineWidth = ratio;
+  for (const r of rows) {
+    const x = Math.min(w - 1, Math.max(0, Math.floor(((start[r] + duration[r] / 2) / duration0) * w)));
+    const y = Math.min(h - 1, Math.floor((r + 0.5) * step));
+    if (marked[y * w + x]) continue;
+    marked[y * w + x] = 1;
+    const left = Math.min(w - size, Math.max(0, x - size / 2));
+    const top = Math.min(h - size, Math.max(0, y - size / 2));
+    if (rows.length < 200) ctx.strokeRect(left, top, size, size); // apart from one another while there is room
+    ctx.fillRect(left, top, size, size);
+  }
+}

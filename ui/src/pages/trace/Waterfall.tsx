@@ -140,14 +140,21 @@ export function Waterfall({ opened }: { opened: Opened }) {
 
   useEffect(() => pointer.attach(overlay.current!), [pointer]);
 
+  // The keys work at once, as long as the focus is nowhere.
+  const rows = useRef(1);
   useEffect(() => {
-    // The keys work at once, unless the user is somewhere already.
-    const at = document.activeElement;
-    if (!at || at === document.body || at.id === "main") scroller.current!.focus({ preventScroll: true });
-  }, []);
+    const keys = (e: KeyboardEvent) => {
+      const at = document.activeElement;
+      if (e.defaultPrevented || (at && at !== document.body && at.id !== "main") || document.querySelector("dialog[open]")) return;
+      treeKeys(e, opened, rows.current);
+      if (e.defaultPrevented && e.key !== "Enter") scroller.current?.focus({ preventScroll: true });
+    };
+    addEventListener("keydown", keys);
+    return () => removeEventListener("keydown", keys);
+  }, [opened]);
 
   const selected = opened.selected.value;
-  const page = Math.max(1, Math.floor(size.height / rowHeight) - 2);
+  rows.current = Math.max(1, Math.floor(size.height / rowHeight) - 2);
   return (
     <div class={s.waterfall}>
       <Ruler opened={opened} tree={tree} width={size.width} pointer={pointer} />
@@ -162,7 +169,7 @@ export function Waterfall({ opened }: { opened: Opened }) {
           pointer.scrolled();
           redraw();
         }}
-        onKeyDown={(e) => treeKeys(e, opened, page)}
+        onKeyDown={(e) => treeKeys(e, opened, rows.current)}
       >
         <div class={s.spacer} style={{ height: `${Math.max(spacer, 1)}px` }}>
           <div ref={overlay} class={s.sticky} style={{ height: `${size.height}px` }}>

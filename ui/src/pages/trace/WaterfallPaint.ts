@@ -359,6 +359,9 @@ export class Painter {
     const alpha = ctx.globalAlpha;
     ctx.fillStyle = this.#colors.surface;
     ctx.globalAlpha = alpha * 0.62;
+    const { from: left, until: right } = this.opened.zoom.peek();
+    const scale = this.axis / (right - left);
+    const zero = this.layout.tree + edge - left * scale;
     // The first piece that ends in sight.
     let lo = 0;
     let hi = list.length / 2;
@@ -372,9 +375,9 @@ export class Painter {
     let from = NaN;
     let until = NaN;
     for (let i = lo; i < list.length / 2; i++) {
-      const x0 = Math.max(a, this.x(list[2 * i]));
+      const x0 = Math.max(a, zero + list[2 * i] * scale);
       if (x0 > b) break;
-      const x1 = Math.min(b, this.x(list[2 * i + 1]));
+      const x1 = Math.min(b, zero + list[2 * i + 1] * scale);
       if (x0 - until < 0.5) {
         until = Math.max(until, x1);
         continue;
@@ -407,13 +410,16 @@ export class Painter {
       }
       return;
     }
+    const { from: left, until: right } = this.opened.zoom.peek();
+    const scale = this.axis / (right - left);
+    const zero = tree + edge - left * scale;
     const marks = this.#marks;
     marks.fill(0);
     for (let k = first; k < last; k++) {
       const i = path.byRow[k];
-      const x0 = Math.max(Math.floor(this.x(path.from[i])), tree);
-      const x1 = Math.min(Math.ceil(this.x(path.until[i])), width);
-      if (x1 > x0) marks.fill(1, x0, x1);
+      const x0 = Math.max(Math.floor(zero + path.from[i] * scale), tree);
+      const x1 = Math.min(Math.ceil(zero + path.until[i] * scale), width);
+      for (let x = x0; x < x1; x++) marks[x] = 1;
     }
     for (let x = tree; x < width; x++) {
       if (!marks[x]) continue;
@@ -454,7 +460,7 @@ function usualDepth(trace: Trace): number {
 
 /** About how many lines of the time axis a width has. */
 export function gridLines(width: number): number {
-  return Math.max(2, Math.floor(width / 110));
+  return Math.max(2, Math.round(width / 88));
 }
 
 function roundRect(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h: number, r: number): void {
