@@ -1,10 +1,10 @@
-import { useState } from "preact/hooks";
+import { useContext, useState } from "preact/hooks";
 import type { Attributes as Attrs } from "../../api/types";
 import { attributeField, condition, type AttributeScope } from "../../query";
-import { setParams } from "../../router";
 import { copyText } from "../../ui/Copy";
 import { Icon, type IconName } from "../../ui/Icon";
 import s from "./Attributes.module.css";
+import { Finder } from "./AttributesFind";
 import { picked, togglePicked } from "./AttributesPicked";
 import { plainText, Value, visible } from "./AttributesValue";
 import { sorted } from "./DetailsLoad";
@@ -23,7 +23,7 @@ export function attributeCondition(key: string, value: unknown, scope: Attribute
 interface Props {
   attributes: Attrs;
   types?: Record<string, string>;
-  scope: AttributeScope; // where a search looks for them
+  scope: AttributeScope | undefined; // where a search looks for them; undefined: it cannot
   filter?: string; // only those with this in their key or value
   label: string;
 }
@@ -67,8 +67,9 @@ export function Attributes({ attributes, types = {}, scope, filter = "", label }
 
 const longestKey = 200; // characters; more is in no key that somebody chose
 
-function Row({ name, space, starts, value, type, scope }: { name: string; space: string; starts: boolean; value: unknown; type: string; scope: AttributeScope }) {
-  const condition = attributeCondition(name, value, scope);
+function Row({ name, space, starts, value, type, scope }: { name: string; space: string; starts: boolean; value: unknown; type: string; scope: AttributeScope | undefined }) {
+  const condition = scope === undefined ? "" : attributeCondition(name, value, scope);
+  const find = useContext(Finder);
   const isPicked = picked.value.includes(condition);
   const key = visible(name.length > longestKey ? name.slice(0, longestKey) + "…" : name) || t.empty;
   const said = key.length > 80 ? key.slice(0, 80) + "…" : key;
@@ -89,7 +90,7 @@ function Row({ name, space, starts, value, type, scope }: { name: string; space:
           <CopyRow text={plainText(value)} label={t.copyValue(said)} />
           {condition && (
             <>
-              <Action icon="search" label={t.findHere(said)} onClick={() => setParams({ find: condition })} />
+              {find && <Action icon="search" label={t.findHere(said)} onClick={() => find(condition)} />}
               <Action icon={isPicked ? "minus" : "plus"} label={isPicked ? t.removeFromSearch(said) : t.addToSearch(said)} pressed={isPicked} onClick={() => togglePicked(condition)} />
             </>
           )}

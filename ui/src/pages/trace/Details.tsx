@@ -5,6 +5,7 @@ import { bytes } from "../../format";
 import type { Trace } from "../../trace/trace";
 import { ProblemBox, Progress } from "../../ui/State";
 import { Attributes } from "./Attributes";
+import { Finder, findIn } from "./AttributesFind";
 import { Picked } from "./AttributesPicked";
 import { Long, visible } from "./AttributesValue";
 import s from "./Details.module.css";
@@ -59,7 +60,9 @@ function SpanDetails({ opened, trace, row, logs }: { opened: Opened; trace: Trac
         <Head trace={trace} row={row} message={span?.message ?? ""} onSelect={(r) => opened.select(r)} />
         <Timings trace={trace} row={row} />
         {span ? (
-          <Parts key={id} opened={opened} trace={trace} row={row} span={span} logs={logs} onSpan={toSpan} />
+          <Finder.Provider value={(condition) => findIn(opened, condition)}>
+            <Parts key={id} trace={trace} row={row} span={span} logs={logs} onSpan={toSpan} />
+          </Finder.Provider>
         ) : (
           loaded.error && wanted === id && <div class={s.pad}><ProblemBox problem={loaded.error} retry={loaded.reload} /></div>
         )}
@@ -71,7 +74,7 @@ function SpanDetails({ opened, trace, row, logs }: { opened: Opened; trace: Trac
 
 const queryKeys = ["db.query.text", "db.statement"];
 
-function Parts({ trace, row, span, logs, onSpan }: { opened: Opened; trace: Trace; row: number; span: SpanDetail; logs: Loaded<LogsAnswer>; onSpan: (spanId: string) => void }) {
+function Parts({ trace, row, span, logs, onSpan }: { trace: Trace; row: number; span: SpanDetail; logs: Loaded<LogsAnswer>; onSpan: (spanId: string) => void }) {
   const [filter, setFilter] = useState("");
   const attributes = span.attributes;
   const resource = span.ofResource?.attributes ?? {};

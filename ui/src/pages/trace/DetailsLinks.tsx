@@ -84,7 +84,7 @@ function One({ trace, link, target, onSpan }: { trace: Trace; link: Link; target
           {t.traceState}: <bdi>{visible(link.traceState.slice(0, 500))}</bdi>
         </p>
       )}
-      <Attributes attributes={link.attributes} scope="" label={t.attributes} />
+      <Attributes attributes={link.attributes} scope={undefined} label={t.attributes} />
     </li>
   );
 }

@@ -131,7 +131,7 @@ function Record({ log, at, span, trace, onSpan }: { log: Log; at: number; span: 
               </div>
             )
           )}
-          <Attributes attributes={log.attributes} scope="" label={t.attributes} />
+          <Attributes attributes={log.attributes} scope={undefined} label={t.attributes} />
           {row >= 0 && (
             <button type="button" class={s.span} onClick={() => onSpan(span)}>
               <Icon name="right" size={12} />

@@ -2,10 +2,10 @@ import { useMemo, useState } from "preact/hooks";
 import type { Sort } from "../../calls/sort";
 import { count, duration, exactDuration, percent } from "../../format";
 import { and, condition } from "../../query";
-import { setParams } from "../../router";
 import { Flag, kinds, type Trace } from "../../trace/trace";
 import { Icon } from "../../ui/Icon";
 import { Service } from "../../ui/Service";
+import { findIn } from "./AttributesFind";
 import type { Opened } from "./opened";
 import s from "./Table.module.css";
 import { Header } from "./TableHeader";
@@ -113,11 +113,11 @@ function Operation({ opened, trace, group: g, open, onToggle }: { opened: Opened
           <td />
         </tr>
       ))}
-      {open && g.rows.length > firstSpans && (
+      {open && g.rows.length > firstSpans && trace.nameOf(g.row).length < 500 && (
         <tr class={s.inner}>
           <td />
           <td colSpan={9}>
-            <button type="button" class={s.all} onClick={() => setParams({ rows: "spans", sort: "duration", find: trace.nameOf(g.row).length < 200 ? findOf(trace, g.row) : null })}>
+            <button type="button" class={s.all} onClick={() => findIn(opened, findOf(trace, g.row), { rows: "spans", sort: "duration" })}>
               {t.more(g.rows.length)}
             </button>
           </td>

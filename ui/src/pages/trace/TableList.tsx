@@ -13,7 +13,7 @@ import { clean } from "./WaterfallTexts";
 
 const rowHeight = 28;
 const headHeight = 33;
-const around = 12; // rows above and below what is in sight
+const chunk = 16; // rows come and go by that many, so that not every step of the scrolling changes the document
 const mostRows = 500_000; // browsers lay out no more than some 17 million pixels
 
 /** All spans one by one, sorted; only those in sight are in the document. */
@@ -21,13 +21,18 @@ export function TableList({ opened, skip, sort }: { opened: Opened; skip: Uint8A
   const trace = opened.trace.value;
   const rows = useMemo(() => sortRows(trace, skip, sort.by as RowColumn, sort.reversed).subarray(0, mostRows), [trace, skip, sort.by, sort.reversed]);
   const scroller = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 600 });
+  const [view, setView] = useState({ first: 0, last: 40 });
   const selected = opened.selected.value;
+
+  const measure = (el: HTMLElement) => {
+    const first = Math.max(0, Math.floor(el.scrollTop / rowHeight / chunk) - 1) * chunk;
+    const last = (Math.ceil((el.scrollTop + el.clientHeight) / rowHeight / chunk) + 1) * chunk;
+    setView((v) => (v.first === first && v.last === last ? v : { first, last }));
+  };
 
   useEffect(() => {
     const el = scroller.current!;
-    const measure = () => setView({ top: el.scrollTop, height: el.clientHeight });
-    const observer = new ResizeObserver(measure);
+    const observer = new ResizeObserver(() => measure(el));
     observer.observe(el);
     return () => observer.disconnect();
   }, []);
@@ -49,7 +54,7 @@ export function TableList({ opened, skip, sort }: { opened: Opened; skip: Uint8A
   const onKeyDown = (e: KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey || rows.length === 0) return;
     const at = rows.indexOf(selected);
-    const page = Math.max(1, Math.floor((view.height - headHeight) / rowHeight) - 1);
+    const page = Math.max(1, Math.floor((scroller.current!.clientHeight - headHeight) / rowHeight) - 1);
     const steps: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 };
     if (!Object.hasOwn(steps, e.key)) return;
     const to = Math.min(rows.length - 1, Math.max(0, steps[e.key]));
@@ -60,8 +65,8 @@ export function TableList({ opened, skip, sort }: { opened: Opened; skip: Uint8A
     e.stopPropagation();
   };
 
-  const first = Math.max(0, Math.min(rows.length, Math.floor(view.top / rowHeight) - around));
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + around);
+  const first = Math.min(rows.length, view.first);
+  const last = Math.min(rows.length, view.last);
   const header = (column: string, text: string, number: boolean, title?: string) => <Header column={column} text={text} title={title} sort={sort} standard="start" number={number} />;
   return (
     <div
@@ -70,7 +75,7 @@ export function TableList({ opened, skip, sort }: { opened: Opened; skip: Uint8A
       tabIndex={0}
       role="group"
       aria-label={t.allSpans}
-      onScroll={(e) => setView({ top: e.currentTarget.scrollTop, height: e.currentTarget.clientHeight })}
+      onScroll={(e) => measure(e.currentTarget)}
       onKeyDown={onKeyDown}
     >
       <table class={`${s.table} ${s.fixed}`} aria-rowcount={rows.length + 1}>
