@@ -30,7 +30,7 @@ export function rangeKeys(r: Range): Promise<FieldInfo[]> {
 /** The services of a time range get colours of their own. */
 export async function colorServices(r: Range, signal: AbortSignal): Promise<void> {
   const all = await get<Values>("/values", { field: "service", from: r.from, to: r.to, limit: 200 }, signal);
-  distinguish(all.values.map((v) => v.value).sort());
+  distinguish(all.values.map((v) => v.value)); // the most frequent first: if there are more than colours, rare ones share one
 }
 
 /** Suggestions from the spans of a time range. */

@@ -168,7 +168,7 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
     [open, text, caret, fields, values, need?.field, openTraces, lang.value],
   );
   const shown = open && list.length > 0;
-  const first = list[0]?.kind === "trace" ? 0 : -1;
+  const first = list[0]?.kind === "trace" || list[0]?.kind === "query" ? 0 : -1; // the text is an id: what else could be meant
   const chosen = Math.min(active < 0 ? first : active, list.length - 1);
 
   function accept(one: Suggestion) {

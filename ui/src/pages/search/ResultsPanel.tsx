@@ -27,7 +27,8 @@ export function ResultsPanel({ now }: { now: Shown }) {
   const r = useResults({ q: now.q, from, to, by: now.by, order: now.order }, busy);
   const show = () => {
     r.show();
-    if ((box.current?.getBoundingClientRect().top ?? 0) < 0) box.current?.scrollIntoView({ block: "center" });
+    // When they are there, at the first of them: the browser keeps in view what was.
+    if ((box.current?.getBoundingClientRect().top ?? 0) < 0) requestAnimationFrame(() => box.current?.scrollIntoView({ block: "start" }));
   };
   const clock = useClock(10_000);
   const pick = (id: string) => setPicked((p) => (p.includes(id) ? p.filter((x) => x !== id) : [...p.slice(-1), id]));

@@ -34,6 +34,7 @@ export interface Results {
 }
 
 const pageSize = 30;
+const mostRows = 500;
 
 interface State {
   rows?: Row[];
@@ -76,11 +77,14 @@ export function useResults(ask: Ask, busy: () => boolean): Results {
           if (!same || !s.rows) return { ...s, ...done, rows: page, cursor, held: undefined, loadingMore: false };
           const base = s.held?.rows ?? s.rows;
           const joined = ask.order === "newest" ? joinNewest(base, page, rowId) : joinSlowest(base, page, rowId);
-          const next = joined.whole && s.rows.length > 0 ? (s.held?.cursor ?? s.cursor) : cursor;
+          // What is followed for hours does not grow without end: then the newest page stands alone again.
+          const goesOn = joined.whole && s.rows.length > 0 && joined.rows.length <= mostRows;
+          const next = goesOn ? (s.held?.cursor ?? s.cursor) : cursor;
+          const rows = goesOn ? joined.rows : page;
           if (joined.added > 0 && s.rows.length > 0 && latest.current.busy()) {
-            return { ...s, ...done, held: { rows: joined.rows, cursor: next, added: (s.held?.added ?? 0) + joined.added } };
+            return { ...s, ...done, held: { rows, cursor: next, added: (s.held?.added ?? 0) + joined.added } };
           }
-          return { ...s, ...done, rows: joined.rows, cursor: next, held: undefined };
+          return { ...s, ...done, rows, cursor: next, held: undefined };
         });
       },
       (e: Error) => {
