@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { get, useLoad } from "../../api/client";
 import type { Aggregate } from "../../api/types";
 import { Marks } from "../../calls/Marks";
@@ -8,7 +8,8 @@ import { serviceURL } from "../../calls/links";
 import { count, duration, percent, rate, time } from "../../format";
 import { bounds, range } from "../../range";
 import { place, setParams } from "../../router";
-import { Segments } from "../../ui/Button";
+import { distinguish } from "../../theme/service";
+import { Button, Segments } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
 import { QueryInput } from "../../ui/QueryInput";
 import { Service } from "../../ui/Service";
@@ -20,6 +21,7 @@ import table from "../../calls/Table.module.css";
 import s from "./Compare.module.css";
 
 const day = 86400e3;
+const first = 20; // rows, so that what follows is in sight
 const columns = ["change", "operation", "rate", "errors", "p50", "p99"];
 
 /** The time range of the page against an earlier one of the same length, operation by operation and attribute by attribute. */
@@ -42,6 +44,8 @@ export function Times() {
     },
     [q, base, r.from, r.to],
   );
+  const [all, setAll] = useState(false);
+  useMemo(() => data && distinguish([...new Set(data.rows.map((row) => row.service))].sort()), [data]);
   const list = useMemo(() => data && sorted(data.rows, sort, value(sort.by), (row) => row.service + row.name), [data, sort.by, sort.reversed]);
 
   return (
@@ -93,12 +97,17 @@ export function Times() {
                 </tr>
               </thead>
               <tbody>
-                {list.slice(0, 200).map((row) => (
+                {list.slice(0, all ? 1000 : first).map((row) => (
                   <OperationRow key={row.key} row={row} />
                 ))}
               </tbody>
             </table>
           </div>
+        )}
+        {list && !all && list.length > first && (
+          <Button look="quiet" icon="down" class={s.all} onClick={() => setAll(true)}>
+            {t.showAll(count(list.length))}
+          </Button>
         )}
         {data?.after.other && <p class={s.note}>{t.other(count(data.after.other.total.count))}</p>}
         {data && (data.after.partial || data.before.partial) && (

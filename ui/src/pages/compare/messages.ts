@@ -33,6 +33,7 @@ export const t = messages({
     beforeCaption: (from: string, to: string) => `before: ${from} – ${to}`,
     nowCaption: (from: string, to: string) => `now: ${from} – ${to}`,
     operations: "Operations",
+    showAll: (n: string) => `All ${n} operations`,
     // traces
     a: "A",
     b: "B",
@@ -103,6 +104,7 @@ export const t = messages({
     beforeCaption: (from: string, to: string) => `之前：${from} – ${to}`,
     nowCaption: (from: string, to: string) => `现在：${from} – ${to}`,
     operations: "操作",
+    showAll: (n: string) => `全部 ${n} 个操作`,
     a: "A",
     b: "B",
     swap: "交换 A 和 B",
