@@ -403,9 +403,8 @@ func (s *search) list(ctx context.Context, st *store.Store, res *SearchResult) e
 			return err
 		}
 		h := &res.Hits[i]
-		h.Matched = len(t.matching)
-		slices.SortFunc(t.matching, func(a, b found) int { return a.compare(&b.position) })
-		for _, f := range t.matching[:min(len(t.matching), s.req.Matches)] {
+		h.Matched = t.matched
+		for _, f := range t.matches {
 			sp, err := f.block.Span(int(f.row))
 			if err != nil {
 				s.stats.partial("a span cannot be read: %v", err)
@@ -413,8 +412,8 @@ func (s *search) list(ctx context.Context, st *store.Store, res *SearchResult) e
 			}
 			h.Spans = append(h.Spans, sp)
 		}
-		if n := len(t.matching); n > 0 {
-			s.cursor.add(s.top[i].trace, t.matching[n-1].first)
+		if t.matched > 0 {
+			s.cursor.add(s.top[i].trace, t.last)
 		}
 		if s.req.Summaries {
 			h.Trace = t.summary(s.top[i].trace)
