@@ -50,7 +50,7 @@ export function Value({ value, type = "", depth = 0 }: { value: unknown; type?: 
       return <Members value={value} depth={depth} />;
   }
   const text = String(value);
-  if (type === "int" || type === "double") return <span class={s.number}>{text}</span>;
+  if (type === "int" || type === "float") return <span class={s.number}>{text}</span>;
   if (type === "bytes") return <Bytes base64={text} />;
   return <Text text={text} />;
 }

@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import type { Loaded } from "../../api/client";
+import { get, useLoad, type Loaded } from "../../api/client";
 import type { Log, Logs as Answer } from "../../api/types";
 import { count, duration, exactDuration } from "../../format";
 import type { Trace } from "../../trace/trace";
@@ -8,6 +8,7 @@ import { Icon } from "../../ui/Icon";
 import { Partial, Progress, ProblemBox } from "../../ui/State";
 import { Attributes } from "./Attributes";
 import { Long, plainText, Value, visible } from "./AttributesValue";
+import { mostLogs } from "./DetailsLoad";
 import { t } from "./DetailsMessages";
 import s from "./Logs.module.css";
 
@@ -35,7 +36,11 @@ export function Logs({ trace, logs, spanId, shift = 0, onSpan }: Props) {
   const [from, setFrom] = useState(0);
   const [most, setMost] = useState(step);
   const { data, error, loading, reload } = logs;
-  const ofSpan = useMemo(() => data?.logs.filter((l) => l.spanId === spanId) ?? [], [data, spanId]);
+  // Of a trace with very many records the first were loaded: those of the span are asked for on their own.
+  const cut = data !== undefined && data.total > data.logs.length;
+  const { traceId } = trace.summary;
+  const own = useLoad<Answer>((signal) => (cut && spanId ? get<Answer>(`/traces/${traceId}/logs`, { span: spanId, limit: mostLogs }, signal) : undefined), [traceId, spanId, cut], { keep: false, refreshed: false });
+  const ofSpan = useMemo(() => (cut ? own.data?.logs : data?.logs.filter((l) => l.spanId === spanId)) ?? [], [data, own.data, cut, spanId]);
   const all = spanId && !whole ? ofSpan : (data?.logs ?? []);
   const filtered = useMemo(() => {
     const wanted = text.toLowerCase();
@@ -52,7 +57,7 @@ export function Logs({ trace, logs, spanId, shift = 0, onSpan }: Props) {
           <Segments
             value={whole ? "trace" : "span"}
             options={[
-              { value: "span", text: `${t.thisSpan} ${count(ofSpan.length)}` },
+              { value: "span", text: `${t.thisSpan} ${count(own.data?.total ?? ofSpan.length)}` },
               { value: "trace", text: `${t.wholeTrace} ${count(data.total)}` },
             ]}
             onChange={(v) => setWhole(v === "trace")}
@@ -91,7 +96,9 @@ export function Logs({ trace, logs, spanId, shift = 0, onSpan }: Props) {
           {t.showAll(filtered.length)}
         </button>
       )}
-      {data.total > data.logs.length && <div class={s.pad}><Partial why={t.logsCut(count(data.logs.length), count(data.total))} /></div>}
+      {cut && all === data.logs && <div class={s.pad}><Partial why={t.logsCut(count(data.logs.length), count(data.total))} /></div>}
+      {own.data && all === own.data.logs && own.data.total > all.length && <div class={s.pad}><Partial why={t.logsCut(count(all.length), count(own.data.total))} /></div>}
+      {own.error && <div class={s.pad}><ProblemBox problem={own.error} retry={own.reload} /></div>}
     </div>
   );
 }

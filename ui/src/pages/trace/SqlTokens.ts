@@ -79,7 +79,7 @@ const join = /^(join|left|right|inner|outer|full|cross|natural)$/;
  */
 export function format(sql: string): string {
   const text = sql.trim();
-  if (text.includes("\n") || text.length <= 64) return text;
+  if (text.includes("\n") || text.length <= 48) return text;
   let out = "";
   let depth = 0;
   const blocks: { depth: number; broken: boolean; between: number }[] = [{ depth: 0, broken: true, between: 0 }];

@@ -39,13 +39,13 @@ export function TableGroups({ opened, skip, sort }: { opened: Opened; skip: Uint
             {header("service", t.service, false)}
             {header("operation", t.operation, false)}
             {header("kind", t.kind, false)}
+            {header("share", t.share, true, t.shareHelp)}
             {header("spans", t.spans, true)}
             {header("errors", t.errors, true)}
             {header("total", t.total, true, t.totalHelp)}
             {header("average", t.average, true)}
             {header("longest", t.longest, true)}
             {header("self", t.self, true, t.selfHelp)}
-            {header("share", t.share, true, t.shareHelp)}
           </tr>
         </thead>
         {sorted.slice(0, all ? undefined : firstGroups).map((g) => (
@@ -78,7 +78,11 @@ function Operation({ opened, trace, group: g, open, onToggle }: { opened: Opened
             <bdi>{name}</bdi>
           </button>
         </th>
-        <td class={s.quiet}>{t[kinds[trace.kind[g.row]] ?? "unspecified"]}</td>
+        <td class={`${s.quiet} ${s.kindCell}`}>{t[kinds[trace.kind[g.row]] ?? "unspecified"]}</td>
+        <td class={`num ${s.shareCell}`}>
+          <span class={s.shareBar} style={{ width: `calc((100% - 72px) * ${g.share.toFixed(4)})` }} />
+          <span class={s.shareText}>{percent(g.share)}</span>
+        </td>
         <td class="num">{count(g.rows.length)}</td>
         <td class={g.errors ? `num ${s.failing}` : `num ${s.quiet}`}>{g.errors ? count(g.errors) : "–"}</td>
         <td class="num" title={exactDuration(g.total)}>
@@ -89,28 +93,23 @@ function Operation({ opened, trace, group: g, open, onToggle }: { opened: Opened
         <td class="num" title={exactDuration(Math.round(g.self))}>
           {duration(g.self)}
         </td>
-        <td class={`num ${s.shareCell}`}>
-          <span class={s.shareBar} style={{ width: `${Math.min(100, g.share * 100)}%` }} />
-          <span class={s.shareText}>{percent(g.share)}</span>
-        </td>
       </tr>
       {longest.map((r) => (
         <tr key={r} class={s.inner} aria-current={r === selected || undefined}>
           <td />
-          <td colSpan={2}>
+          <td>
             <button type="button" class={s.name} onClick={() => opened.select(r, { details: true })}>
               {trace.is(r, Flag.error) && <Icon name="warning" size={12} label={t.error} />}
               <code>{trace.spanId(r)}</code>
             </button>
           </td>
-          <td class={`num ${s.quiet}`} colSpan={2} title={t.startHelp}>
+          <td class={s.kindCell} />
+          <td class={`num ${s.quiet}`} title={t.startHelp}>
             {trace.start[r] > 0 ? `+${duration(trace.start[r])}` : duration(0)}
           </td>
-          <td class="num" colSpan={3}>
-            {duration(trace.duration[r])}
-          </td>
+          <td colSpan={4} />
+          <td class="num">{duration(trace.duration[r])}</td>
           <td class="num">{duration(trace.self[r])}</td>
-          <td />
         </tr>
       ))}
       {open && g.rows.length > firstSpans && trace.nameOf(g.row).length < 500 && (
