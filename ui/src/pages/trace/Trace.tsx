@@ -63,7 +63,7 @@ function Page({ id }: { id: string }) {
   }
   return (
     <div class={s.alone} aria-busy="true">
-      <Progress on />
+      <Progress on={!arrived?.of} />
       <p class={s.arriving}>
         {t.loading}
         {arrived && ` · ${t.loaded(bytes(arrived.bytes), arrived.of ? bytes(arrived.of) : "")}`}
@@ -150,8 +150,20 @@ function Shown({ opened, loading }: { opened: Opened; loading: ReturnType<typeof
       <Progress on={loading.busy || opened.finding.value || opened.unfolding.value.size > 0} />
       <Header opened={opened} loading={loading} />
       <Toolbar opened={opened} view={view} setView={setView} />
-      {loading.problem && <ProblemBox problem={loading.problem} retry={loading.reload} />}
-      {unfoldProblem && <ProblemBox problem={unfoldProblem} retry={unfoldProblem.status === 409 ? loading.reload : () => (opened.unfoldProblem.value = undefined)} />}
+      {(loading.problem || unfoldProblem) && (
+        <div class={s.problem}>
+          {loading.problem && <ProblemBox problem={loading.problem} retry={loading.reload} />}
+          {unfoldProblem && (
+            <ProblemBox
+              problem={unfoldProblem}
+              retry={() => {
+                opened.unfoldProblem.value = undefined;
+                loading.reload();
+              }}
+            />
+          )}
+        </div>
+      )}
       <div ref={body} class={s.body}>
         <section class={s.view} aria-label={view === "waterfall" ? t.waterfall : view === "flame" ? t.flame : t.table}>
           {view === "waterfall" ? (

@@ -21,6 +21,7 @@ const watch = [2, 3, 5, 8, 12, 15, 20, 30, 60];
 const recent = 3 * 60e3; // older traces are complete
 const missingEvery = 3; // seconds after which a trace that is not there is asked for again,
 const missingTimes = 20; // so many times
+const awayEvery = 5; // seconds after which a server that cannot be reached is asked again
 
 /** Loads a trace, and as long as it is young or not there yet again and again. */
 export function useTrace(id: string): Loading {
@@ -80,6 +81,8 @@ export function useTrace(id: string): Loading {
           asked++;
           later(missingEvery);
         }
+        const away = problem.status === 0 || problem.status === 502 || problem.status === 503;
+        if (away) later(awayEvery);
         set({ problem, arrived: undefined, busy: false, watching: missing });
       }
     };

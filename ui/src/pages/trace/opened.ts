@@ -7,6 +7,7 @@ import { loadColumns } from "../../trace/load";
 import { merge } from "../../trace/merge";
 import { Flag, type Trace } from "../../trace/trace";
 import { Tree } from "../../trace/tree";
+import { t } from "./messages";
 
 /** A stretch of the trace's time, in nanoseconds from its start. */
 export interface Zoom {
@@ -198,7 +199,7 @@ export class Opened {
     const answer = await loadColumns(this.id, { under, ...query });
     if (!answer) return;
     const merged = merge(this.trace.peek(), answer.columns);
-    if (!merged) throw new Problem(409, "");
+    if (!merged) throw new Problem(409, t.unfoldStale);
     this.replace(merged.trace, merged.moved);
   }
 
