@@ -93,7 +93,7 @@ function Entry({ trace, step, whole, longest, selected, onSelect }: { trace: Tra
       <span class={s.share}>{percent(time / whole)}</span>
     </span>
   );
-  const bar = <span class={s.bar} style={{ width: `${(time / longest) * 100}%` }} />;
+  const bar = <span class={s.bar} style={{ width: `calc((100% - 32px) * ${(time / longest).toFixed(4)})` }} />;
   if (row < 0)
     return (
       <div class={s.entry}>
