@@ -130,13 +130,22 @@ export function decode(buffer: ArrayBuffer): Columns {
     return c;
   };
   const unsigned = ["u8", "u16", "u32"];
+  const duration = must<Float64Array>("duration", h.rows, ["f64"]);
+  // What is stored is how long children ran, which most often is nothing; the span's own time is the rest.
+  let self = column<Float32Array>("self", h.rows, ["f32"]);
+  if (!self) {
+    const covered = must<Float32Array>("covered", h.rows, ["f32"]);
+    self = Float32Array.from(duration, (d, r) => Math.max(0, d - covered[r]));
+  }
   // The pieces of the critical path follow one another without a gap.
+  const pathRow = must<Int32Array>("pathRow", h.critical, ["i32"]);
   const pathLength = must<Unsigned | Float64Array>("pathLength", h.critical, [...unsigned, "f64"]);
   const pathFrom = new Float64Array(h.critical);
   const pathUntil = new Float64Array(h.critical);
   for (let i = 0, at = 0; i < h.critical; i++) {
     pathFrom[i] = at;
-    at += pathLength[i];
+    // 0: as long as the span that was waited for.
+    at += pathLength[i] || (pathRow[i] >= 0 && pathRow[i] < h.rows ? duration[pathRow[i]] : 0);
     pathUntil[i] = at;
   }
   const events = h.columns.find((c) => c.name === "eventRow")?.count ?? 0;
@@ -150,15 +159,15 @@ export function decode(buffer: ArrayBuffer): Columns {
     id: must("id", h.rows, ["bytes8"]),
     parent: must("parent", h.rows, ["i32"]),
     start: must("start", h.rows, ["f64"]),
-    duration: must("duration", h.rows, ["f64"]),
-    self: must("self", h.rows, ["f32"]),
+    duration,
+    self,
     name: must("name", h.rows, unsigned),
     service: must("service", h.rows, unsigned),
     kind: must("kind", h.rows, ["u8"]),
     flags: must("flags", h.rows, ["u8"]),
     hiddenBelow: column("hidden", h.rows, unsigned),
     at: column("at", h.rows, unsigned),
-    pathRow: must("pathRow", h.critical, ["i32"]),
+    pathRow,
     pathFrom,
     pathUntil,
     pathIdle: column("pathIdle", h.critical, unsigned),

@@ -15,6 +15,8 @@ interface Options {
   under?: number; // index
   path?: readonly [span: number, from: number, until: number][];
   events?: readonly [span: number, at: number][];
+  covered?: readonly number[]; // instead of each span's own time
+  whole?: boolean; // pieces of the path that are as long as their span have no length
 }
 
 /** The id of a span of a sample. */
@@ -23,7 +25,7 @@ export function sampleId(index: number): string {
 }
 
 /** An answer in columns with the given spans. */
-export function encode(all: readonly SampleSpan[], { sent, under, path = [], events }: Options = {}): ArrayBuffer {
+export function encode(all: readonly SampleSpan[], { sent, under, path = [], events, covered, whole = false }: Options = {}): ArrayBuffer {
   const below = (i: number, top: number): boolean => i === top || (i > top && all[i].parent >= 0 && below(all[i].parent, top));
   const rows = (sent ?? all.map((_, i) => i)).filter((i) => under === undefined || below(i, under));
   const rowOf = new Map(rows.map((i, r) => [i, r]));
@@ -49,7 +51,8 @@ export function encode(all: readonly SampleSpan[], { sent, under, path = [], eve
   add("parent", "i32", Int32Array.from(rows, (i) => (i === under ? -1 : nearest(all[i].parent))));
   add("start", "f64", Float64Array.from(rows, (i) => all[i].start));
   add("duration", "f64", Float64Array.from(rows, (i) => all[i].duration));
-  add("self", "f32", Float32Array.from(rows, (i) => all[i].duration));
+  if (covered) add("covered", "f32", Float32Array.from(rows, (i) => covered[i]));
+  else add("self", "f32", Float32Array.from(rows, (i) => all[i].duration));
   add("name", "u16", Uint16Array.from(rows, (i) => names.indexOf(all[i].name ?? "op")));
   add("service", "u8", Uint8Array.from(rows, (i) => services.indexOf(all[i].service ?? "svc")));
   add("kind", "u8", Uint8Array.from(rows, (i) => all[i].kind ?? 0));
@@ -59,7 +62,7 @@ export function encode(all: readonly SampleSpan[], { sent, under, path = [], eve
     add("at", "u32", Uint32Array.from(rows));
   }
   add("pathRow", "i32", Int32Array.from(pieces, (p) => p[0]));
-  add("pathLength", "u32", Uint32Array.from(pieces, (p) => p[2] - p[1]));
+  add("pathLength", "u32", Uint32Array.from(pieces, (p) => (whole && p[0] >= 0 && p[2] - p[1] === all[rows[p[0]]].duration ? 0 : p[2] - p[1])));
   if (events) {
     add("eventRow", "u16", Uint16Array.from(ev, ([i]) => rowOf.get(i)!));
     add("eventTime", "f64", Float64Array.from(ev, (e) => e[1]));

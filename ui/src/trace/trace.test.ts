@@ -46,6 +46,17 @@ describe("the columns", () => {
   });
 });
 
+test("a piece of the path without a length is as long as its span, and what children do not cover is a span's own time", () => {
+  const spans = [
+    { parent: -1, start: 0, duration: 100 },
+    { parent: 0, start: 10, duration: 40 },
+  ];
+  const c = decode(encode(spans, { path: [[0, 0, 10], [1, 10, 50], [0, 50, 100]], covered: [40, 0], whole: true }));
+  expect([...c.self]).toEqual([60, 40]);
+  expect([...c.pathFrom]).toEqual([0, 10, 50]);
+  expect([...c.pathUntil]).toEqual([10, 50, 100]);
+});
+
 describe("a trace", () => {
   test("knows its tree", () => {
     const t = whole();

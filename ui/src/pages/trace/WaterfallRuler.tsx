@@ -49,10 +49,9 @@ export function Ruler({ opened, tree, width, pointer }: { opened: Opened; tree: 
           width > 0 &&
           ticks(from, p.time(width), gridLines(width - tree)).map((tick) => {
             const x = p.x(tick.at) - tree;
-            const last = x > width - tree - 64;
             return (
-              <span key={tick.at} class={last ? s.tickLast : s.tick} style={last ? { right: `${width - tree - x}px` } : { left: `${x}px` }}>
-                {tick.label}
+              <span key={tick.at} class={s.tick} style={{ left: `${x}px` }}>
+                {x < width - tree - 8 * tick.label.length && tick.label}
               </span>
             );
           })}

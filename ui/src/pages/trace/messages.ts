@@ -116,7 +116,7 @@ export const t = messages({
     noName: "（无名称）",
     noService: "（无服务）",
     start: "开始",
-    duration: "时长",
+    duration: "耗时",
     spans: "span 数",
     errors: "错误",
     services: "服务",
