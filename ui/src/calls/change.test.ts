@@ -60,6 +60,9 @@ describe("latency", () => {
     expect(judge(calls(1973, 0, [0.61, 2.3, 97]), calls(1806, 0, [0.61, 30, 105]))).toEqual([]);
     expect(whats(calls(1973, 0, [0.61, 2.3, 97]), calls(1806, 0, [1.4, 30, 105]))).not.toEqual([]);
   });
+  it("of two kinds that are half of the calls each is not told, either", () => {
+    expect(judge(calls(500, 0, [81, 241, 341]), calls(320, 0, [15.7, 231, 461]))).toEqual([]);
+  });
   it("differences nobody notices are nothing", () => {
     expect(judge(calls(5000, 0, [0.02, 0.04, 0.08]), calls(5000, 0, [0.1, 0.2, 0.3]))).toEqual([]);
     expect(judge(calls(5000, 0, [100, 200, 400]), calls(5000, 0, [108, 214, 430]))).toEqual([]);

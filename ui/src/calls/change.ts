@@ -117,8 +117,14 @@ function latencyChange(now: Calls, before: Calls, steps: Times["steps"]): Change
     const b = before[q.what];
     if (!n || !b || Math.abs(n - b) < shortest || Math.max(n / b, b / n) < q.ratio) continue;
     const evidence = Math.log(n / b) / Math.hypot(spread(now, q.what), spread(before, q.what), 0.05);
-    if (Math.abs(evidence) < sure || (q.what === "p90" && !shifted(now, before))) continue;
-    if (steps && (stepEvidence(steps.now[q.what], steps.before[q.what], n > b) ?? (n > b ? sureSteps : 0)) < sureSteps) continue;
+    if (Math.abs(evidence) < sure) continue;
+    const alone = q.what !== "p99" && !neighbours(now, before, q.what);
+    if (alone && (q.what === "p90" || !steps)) continue;
+    if (steps) {
+      // What got worse in a part of the time is news; what got better, or is of one percentile alone, has to show in all of it.
+      const shown = stepEvidence(steps.now[q.what], steps.before[q.what], n > b);
+      if (shown === undefined ? n < b || alone : shown < (n < b || alone ? 4 : sureSteps)) continue;
+    }
     const weight = weigh(Math.min(5, Math.abs(Math.log2(n / b))) * q.weight, evidence, n > b);
     if (!most || weight > most.weight) most = { what: q.what, before: b, now: n, worse: n > b, weight };
   }
@@ -126,12 +132,13 @@ function latencyChange(now: Calls, before: Calls, steps: Times["steps"]): Change
 }
 
 /**
- * Whether more of the distribution moved than its 90th percentile. Where a tenth of the calls is of a slow kind, the percentile
- * falls into either kind by chance, while its neighbours stay.
+ * Whether more of the distribution moved than one percentile. Where a tenth, or a half, of the calls is of a slow kind, the
+ * percentile there falls into either kind by chance, while its neighbours stay.
  */
-function shifted(now: Calls, before: Calls): boolean {
-  const up = now.p90! > before.p90!;
-  return [now.p50! / before.p50!, now.p99! / before.p99!].some((r) => (up ? r > 1.15 : r < 1 / 1.15));
+function neighbours(now: Calls, before: Calls, what: "p50" | "p90"): boolean {
+  const up = now[what]! > before[what]!;
+  const ratios = what === "p50" ? [now.p90! / before.p90!] : [now.p50! / before.p50!, now.p99! / before.p99!];
+  return ratios.some((r) => (up ? r > 1.15 : r < 1 / 1.15));
 }
 
 /**

@@ -11,6 +11,7 @@ import { place, setParams } from "../../router";
 import { Button, Segments } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
 import { Partial, ProblemBox } from "../../ui/State";
+import { seldom } from "./load";
 import { t } from "./messages";
 import s from "./SlowAgainstNormal.module.css";
 
@@ -26,13 +27,14 @@ const telling = 0.005; // the score of a field that is worth a look
 export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) {
   const r = range.value;
   const [all, setAll] = useState(false);
+  const many = now.count * 0.01 >= fewest;
   const asked = place.value.params.get("slow");
-  const group: Group = asked === "p99" || (asked === "errors" && now.errors > 0) ? asked : "p90";
+  const group: Group = (asked === "p99" && many) || (asked === "errors" && now.errors > 0) ? asked : "p90";
   const limit = group === "errors" ? 0 : (now[group] ?? 0);
   const selected = group === "errors" ? "status = error" : condition("duration", ">", queryDuration(limit));
   const q = queryOf(which);
   // The threshold moves a little whenever something comes in; the question is a new one only with the range or the group.
-  const found = useLoad((signal) => get<Differences>("/differences", { q, selected, from: r.from, to: r.to, limit: 40, values: 4 }, signal), [q, group, r.from, r.to]);
+  const found = useLoad((signal) => get<Differences>("/differences", { q, selected, from: r.from, to: r.to, limit: 40, values: 4 }, signal), [q, group, r.from, r.to, seldom()], { refreshed: false });
   const data = found.data;
   const fields = (data?.keys ?? []).filter((k) => (k.score ?? 0) > telling && k.values.length > 0 && !(group === "errors" && k.field === "status") && k.field !== "duration");
   const few = data && data.selected < fewest;
@@ -48,7 +50,7 @@ export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) 
           onChange={(v) => setParams({ slow: v === "p90" ? null : v }, { replace: true })}
           options={[
             { value: "p90", text: t.slowest10, title: t.slower(duration(now.p90)) },
-            { value: "p99", text: t.slowest1, title: t.slower(duration(now.p99)) },
+            ...(many ? [{ value: "p99" as const, text: t.slowest1, title: t.slower(duration(now.p99)) }] : []),
             ...(now.errors > 0 ? [{ value: "errors" as const, text: t.failedOnes }] : []),
           ]}
         />

@@ -4,6 +4,7 @@ import { queryOf, type Which } from "../../calls/links";
 import { count, duration, percent } from "../../format";
 import { range } from "../../range";
 import { Panel } from "../../ui/Panel";
+import { seldom } from "./load";
 import { t } from "./messages";
 import { parts } from "./parts";
 import s from "./Waits.module.css";
@@ -11,7 +12,7 @@ import s from "./Waits.module.css";
 /** Where the time of requests went, by what they waited for. Nothing is shown until there are programs that tell it. */
 export function Waits({ which }: { which: Which }) {
   const r = range.value;
-  const { data, loading } = useLoad((signal) => get<Data>("/waits", { q: queryOf(which), from: r.from, to: r.to, limit: 10 }, signal), [queryOf(which), r.from, r.to], { keep: false });
+  const { data, loading } = useLoad((signal) => get<Data>("/waits", { q: queryOf(which), from: r.from, to: r.to, limit: 10 }, signal), [queryOf(which), r.from, r.to, seldom()], { refreshed: false });
   const routes = (data?.routes ?? []).filter((route) => route.spans > 0 && (route.durationNanos ?? 0) > 0);
   if (routes.length === 0) return null;
   return (

@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import type { SeriesList } from "../../api/types";
 
 vi.mock("../../api/client", () => ({ get: () => undefined }));
-vi.mock("../../range", () => ({ bounds: () => ({ from: 0, to: 1 }), relativeMs: (s: string) => (s === "-6h" ? 6 * 3600e3 : 0) }));
+vi.mock("../../range", () => ({ live: { value: false }, refreshes: { value: 0 }, bounds: () => ({ from: 0, to: 1 }), relativeMs: (s: string) => (s === "-6h" ? 6 * 3600e3 : 0) }));
 
 const { alongside, rangeBefore, red } = await import("./load");
 

@@ -2,7 +2,7 @@ import { get } from "../../api/client";
 import type { Calls, Graph, Kind, Operations, SeriesList, Stats } from "../../api/types";
 import { changes, coveredBefore, type Change } from "../../calls/change";
 import { columns, silentSince, stepFor, type Columns } from "../../calls/points";
-import { bounds, relativeMs, type Range } from "../../range";
+import { bounds, live, refreshes, relativeMs, type Range } from "../../range";
 
 /** Rate, errors and durations of some calls: now and in the time before, and over time. */
 export interface Red {
@@ -37,6 +37,11 @@ export async function loadRed(r: Range, which: { service: string; operation?: st
   const question = { service: which.service, operation: which.operation, kind: which.kinds, step: stepFor(to - from, 90) };
   const [now, before] = await Promise.all([get<SeriesList>("/series", { ...question, from: r.from, to: r.to }, signal), get<SeriesList>("/series", { ...question, ...rangeBefore(r) }, signal)]);
   return red(now, before, stats);
+}
+
+/** Changes when what reads many spans is to be loaded again: seldom while the page is live, so that looking costs little. */
+export function seldom(): number {
+  return live.value ? Math.floor(refreshes.value / 6) : refreshes.value;
 }
 
 /** Puts the answers for a range and the range before together. */
