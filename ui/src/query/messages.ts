@@ -3,7 +3,7 @@ import { messages } from "../i18n";
 export const t = messages({
   en: {
     openTrace: (id: string) => `Open the trace ${id}`,
-    spans: (n: string) => `${n} spans`,
+    spans: (n: string) => (n === "1" ? "1 span" : `${n} spans`),
   },
   zh: {
     openTrace: (id: string) => `打开追踪 ${id}`,

@@ -102,7 +102,7 @@ export function HeatMap({ data, from, to, label, box = null, onSelect, onOpen, e
   }
 
   return (
-    <div ref={frame} class={s.frame} style={{ height }}>
+    <div ref={frame} class={s.frame} style={{ height: `${height}px` }}>
       <div
         class={s.map}
         tabIndex={0}
@@ -134,7 +134,7 @@ export function HeatMap({ data, from, to, label, box = null, onSelect, onOpen, e
         onPointerCancel={stop}
         onPointerLeave={() => !pressed.current && !keyed && setPointed(null)}
       >
-        <canvas ref={canvas} class={[s.canvas, anchor && s.dragging].filter(Boolean).join(" ")} style={{ height }} />
+        <canvas ref={canvas} class={[s.canvas, anchor && s.dragging].filter(Boolean).join(" ")} style={{ height: `${height}px` }} />
       </div>
       {g && g.total === 0 && <p class={s.empty}>{t.empty}</p>}
       {g && pointed && width > 0 && <Tip g={g} cell={pointed} making={making} x={sc.x(g.start + (pointed.column + 0.5) * g.step)} y={sc.y(g.bounds[pointed.row + 1] ?? 1)} width={width} height={height} opens={!!onOpen} selects={!!onSelect} />}
@@ -173,9 +173,9 @@ function Tip({ g, cell, making, x, y, width, height, opens, selects }: { g: Grid
   const b = making ?? boxOf(g, cell, cell);
   const n = inside(g, b);
   const left = x > width / 2;
-  const top = Math.max(0, Math.min(y - 10, height - 104)); // all of it in the frame
+  const top = `${Math.max(0, Math.min(y - 10, height - 104))}px`; // all of it in the frame
   return (
-    <div class={s.tip} style={left ? { right: width - x + 14, top } : { left: x + 14, top }}>
+    <div class={s.tip} style={left ? { right: `${width - x + 14}px`, top } : { left: `${x + 14}px`, top }}>
       <strong>{t.spans(count(n.count))}</strong>
       {n.errors > 0 && <span class={s.failed}>{t.errors(count(n.errors))}</span>}
       <span>

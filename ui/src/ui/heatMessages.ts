@@ -2,12 +2,12 @@ import { messages } from "../i18n";
 
 export const t = messages({
   en: {
-    spans: (n: string) => `${n} spans`,
+    spans: (n: string) => (n === "1" ? "1 span" : `${n} spans`),
     errors: (n: string) => `${n} failed`,
     clickOpens: "Click: open an example",
     dragSelects: "Drag: select",
     keys: "Arrow keys move, Shift with arrow keys selects, Enter takes the selection, O opens an example, Escape gives up",
-    summary: (spans: string, failed: string, from: string, to: string) => `${spans} spans, ${failed} failed, most of them between ${from} and ${to}`,
+    summary: (spans: string, failed: string, from: string, to: string) => `${spans === "1" ? "1 span" : `${spans} spans`}, ${failed} failed, most of them between ${from} and ${to}`,
     empty: "No spans",
     selection: "Selection",
   },

@@ -56,6 +56,7 @@ export function Differences({ q, box }: { q: string; box: Box }) {
       {found.error && <ProblemBox problem={found.error} retry={found.reload} />}
       {data?.partial && <Partial why={data.why} />}
       {data && fields.length === 0 && <Empty title={data.selected === 0 ? t.noneSelected : data.rest === 0 ? t.noOthers : t.noDifference} />}
+      {!data && !found.error && <Waiting />}
       <div class={s.fields}>
         {fields.slice(0, all ? undefined : first).map((f) => (
           <FieldCard key={f.field} field={f} q={q} />
@@ -67,6 +68,17 @@ export function Differences({ q, box }: { q: string; box: Box }) {
         </Button>
       )}
     </Panel>
+  );
+}
+
+/** Keeps the place of what is on its way. */
+function Waiting() {
+  return (
+    <div class={s.fields} aria-hidden="true">
+      {Array.from({ length: 3 }, (_, n) => (
+        <div key={n} class={s.ghost} />
+      ))}
+    </div>
   );
 }
 

@@ -59,7 +59,7 @@ export const t = messages({
     arrived: (n: number) => (n === 1 ? "1 new result" : `${n} new results`),
     openTrace: "Open the trace",
     servicesOf: (list: string) => `Spans by service: ${list}`,
-    failedSpans: (n: string) => `${n} failed spans`,
+    failedSpans: (n: string) => (n === "1" ? "1 failed span" : `${n} failed spans`),
 
     badQuery: "The query cannot be read",
     badQueryHint: "What is wrong stands below it, at the top of the page.",
@@ -75,7 +75,7 @@ export const t = messages({
 
     heat: "Latency over time",
     heatLabel: "Heat map of durations over time",
-    matching: (n: string) => `${n} spans`,
+    matching: (n: string) => (n === "1" ? "1 span" : `${n} spans`),
     failing: (n: string) => `${n} failed`,
     colour: "Colour",
     byCount: "All",
@@ -89,7 +89,7 @@ export const t = messages({
 
     differences: "What is different",
     selectedSpans: (n: string) => `${n} selected`,
-    restSpans: (n: string) => `${n} others`,
+    restSpans: (n: string) => (n === "1" ? "1 other" : `${n} others`),
     noDifference: "No attribute tells the selected spans from the others",
     noOthers: "There are no other spans to compare with: the query finds only what is selected. Loosen the query or choose a smaller part.",
     noneSelected: "There are no spans in the selection",
