@@ -138,9 +138,9 @@ func (t *Trace) Encode(r *Rows, logged map[span.ID]bool) (head, rest []byte, err
 	})
 	c.floats("start", n, func(i int) float64 { return float64(t.Offsets[r.List[i]]) })
 	c.floats("duration", n, func(i int) float64 { return float64(t.Durations[r.List[i]]) })
-	c.begin("self", "f32", n)
+	c.begin("covered", "f32", n) // most spans have no children: zeros take no room on the way
 	for _, row := range r.List {
-		c.data = binary.LittleEndian.AppendUint32(c.data, math.Float32bits(t.Self[row]))
+		c.data = binary.LittleEndian.AppendUint32(c.data, math.Float32bits(t.Covered[row]))
 	}
 	place := make([]uint32, len(t.NameTable)) // + 1
 	for _, row := range r.List {
@@ -205,7 +205,13 @@ func (t *Trace) encodePath(c *columns, r *Rows) int {
 		} else {
 			path = append(path, p)
 		}
-		longest, idle = max(longest, path[len(path)-1].length), idle || p.idle == 1
+	}
+	for i := range path {
+		p := &path[i]
+		if p.row >= 0 && p.length == t.Durations[r.List[p.row]] {
+			p.length = 0 // as long as the row: known, and so most of the path takes no room
+		}
+		longest, idle = max(longest, p.length), idle || p.idle == 1
 	}
 	n := len(path)
 	c.ints("pathRow", n, func(i int) int32 { return path[i].row })

@@ -30,9 +30,9 @@ type Trace struct {
 	IDs      []span.ID
 	Kinds    []span.Kind
 	Flags    []uint8
-	Names    []uint32 // in NameTable
-	Services []uint32 // in ServiceTable
-	Self     []float32
+	Names    []uint32  // in NameTable
+	Services []uint32  // in ServiceTable
+	Covered  []float32 // the nanoseconds in which children were running
 	// The critical path: piece k is row PathRows[k]/2 (negative: between roots),
 	// idle if PathRows[k] is odd, from PathFrom[k] to where the next one begins,
 	// the last one to the end of the trace.
@@ -180,10 +180,9 @@ func (t *Trace) finish(r *read) {
 	}
 	t.rootRow()
 	t.sortServices()
-	self := t.SelfTimes()
-	t.Self = make([]float32, n)
-	for i, v := range self {
-		t.Self[i] = float32(v)
+	t.Covered = make([]float32, n)
+	for row, self := range t.SelfTimes() {
+		t.Covered[row] = float32(t.Durations[row] - self)
 	}
 	t.CriticalPath(func(s analysis.Segment) {
 		row := int32(s.Node) * 2

@@ -126,7 +126,7 @@ func TestOutline(t *testing.T) {
 			errors += int(flags & FlagError)
 			if got.IDs[i] != n.Span.ID || int(got.Parents[i]) != n.Parent || got.Offsets[i] != n.Offset || got.Durations[i] != n.Span.Duration || got.Shift(i) != n.Shift ||
 				got.NameTable[got.Names[i]] != n.Span.Name || got.ServiceTable[got.Services[i]].Name != n.Span.Service() || got.Kinds[i] != n.Span.Kind || got.Flags[i] != flags ||
-				int64(got.Self[i]) != self[i] || got.SelfTime(i) != self[i] || len(got.Warnings(i)) != len(n.Warnings) {
+				int64(got.Covered[i]) != n.Span.Duration-self[i] || got.SelfTime(i) != self[i] || len(got.Warnings(i)) != len(n.Warnings) {
 				t.Fatalf("round %d: row %d: %s, want %+v, flags %b, want %b", round, i, got.IDs[i], n, got.Flags[i], flags)
 			}
 			_, row, s, err := rd.Span(t.Context(), traceID, n.Span.ID, i)
@@ -223,13 +223,22 @@ func checkRows(t *testing.T, r *rand.Rand, tr *Trace) {
 		if int(d.at("hidden", i))+below[i]+1 != int(tr.Sizes[row]) {
 			t.Fatalf("%+v: row %d: %v hidden and %d below, want %d together", sel, row, d.at("hidden", i), below[i], tr.Sizes[row]-1)
 		}
-		if d.ids[i] != tr.IDs[row] || d.at("start", i) != float64(tr.Offsets[row]) || d.at("duration", i) != float64(tr.Durations[row]) || d.at("self", i) != float64(tr.Self[row]) ||
+		if d.ids[i] != tr.IDs[row] || d.at("start", i) != float64(tr.Offsets[row]) || d.at("duration", i) != float64(tr.Durations[row]) || d.at("covered", i) != float64(tr.Covered[row]) ||
 			d.Names[int(d.at("name", i))] != tr.NameTable[tr.Names[row]] || d.Services[int(d.at("service", i))].Name != tr.ServiceTable[tr.Services[row]].Name || d.at("kind", i) != float64(tr.Kinds[row]) || d.at("flags", i) != float64(tr.Flags[row]) {
 			t.Fatalf("%+v: row %d differs", sel, row)
 		}
 	}
 	// Every moment of the critical path is that of the row, or of its nearest ancestor.
-	k, begin, until := 0, 0.0, d.at("pathLength", 0)
+	length := func(k int) float64 {
+		if n := d.at("pathLength", k); n > 0 || d.at("pathRow", k) < 0 {
+			return n
+		}
+		return d.at("duration", int(d.at("pathRow", k)))
+	}
+	k, begin, until := 0, 0.0, 0.0
+	if d.Critical > 0 {
+		until = length(0)
+	}
 	for j, v := range tr.PathRows {
 		row, from := int(v>>1), float64(tr.PathFrom[j])
 		want := -1
@@ -241,7 +250,7 @@ func checkRows(t *testing.T, r *rand.Rand, tr *Trace) {
 		}
 		for until <= from {
 			k++
-			begin, until = until, until+d.at("pathLength", k)
+			begin, until = until, until+length(k)
 		}
 		if begin > from || until < float64(tr.PathUntil(j)) || int(d.at("pathRow", k)) != want || d.at("pathIdle", k) == 1 && v&1 == 0 {
 			t.Fatalf("%+v: piece %d of row %d (now %d) is not there", sel, j, row, want)
