@@ -13,6 +13,7 @@ import { Panel } from "../../ui/Panel";
 import { Partial, ProblemBox } from "../../ui/State";
 import { seldom } from "./load";
 import { t } from "./messages";
+import { telling } from "./telling";
 import s from "./SlowAgainstNormal.module.css";
 
 type Field = Differences["keys"][number];
@@ -21,7 +22,6 @@ type Group = "p90" | "p99" | "errors";
 
 const fewest = 5; // calls whose attributes are no chance
 const atFirst = 8;
-const telling = 0.005; // the score of a field that is worth a look
 
 /** What is different about the calls that are slow, or fail: attribute by attribute, with the share of its values on either side. */
 export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) {
@@ -34,9 +34,9 @@ export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) 
   const selected = group === "errors" ? "status = error" : condition("duration", ">", queryDuration(limit));
   const q = queryOf(which);
   // The threshold moves a little whenever something comes in; the question is a new one only with the range or the group.
-  const found = useLoad((signal) => get<Differences>("/differences", { q, selected, from: r.from, to: r.to, limit: 40, values: 4 }, signal), [q, group, r.from, r.to, seldom()], { refreshed: false });
+  const found = useLoad(async (signal) => ({ ...(await get<Differences>("/differences", { q, selected, from: r.from, to: r.to, limit: 40, values: 4 }, signal)), over: limit }), [q, group, r.from, r.to, seldom()], { refreshed: false });
   const data = found.data;
-  const fields = (data?.keys ?? []).filter((k) => (k.score ?? 0) > telling && k.values.length > 0 && !(group === "errors" && k.field === "status") && k.field !== "duration");
+  const fields = telling(data?.keys ?? [], group === "errors" ? "status" : "duration");
   const few = data && data.selected < fewest;
   return (
     <Panel
@@ -60,7 +60,7 @@ export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) 
       {data?.partial && <Partial why={data.why} />}
       {data && (
         <p class={s.legend}>
-          <span class={s.here}>{t.differentCalls(count(data.selected)) + (limit ? ` · ${t.slower(duration(limit))}` : "")}</span>
+          <span class={s.here}>{t.differentCalls(count(data.selected)) + (data.over ? ` · ${t.slower(duration(data.over))}` : "")}</span>
           <span class={s.others}>{t.others(count(data.rest))}</span>
         </p>
       )}
