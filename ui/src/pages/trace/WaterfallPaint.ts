@@ -14,7 +14,7 @@ const barTop = 6;
 const barHeight = 11;
 const pathTop = 19; // of the critical path's line, below the bar
 const edge = 12; // free space before the time,
-const after = 66; // and after it, for the duration of spans that last to the end
+const after = 78; // and after it, for the duration of spans that last to the end
 const treeLeft = 10;
 const faint = 0.32; // what stands back
 
@@ -121,7 +121,7 @@ export class Painter {
   /** How many pixels the time that is shown has. */
   get axis(): number {
     const room = this.layout.width - this.layout.tree;
-    return Math.max(1, room - edge - (room > 260 ? after : edge));
+    return Math.max(1, room - edge - (room > 290 ? after : edge));
   }
 
   /** The position among the visible rows at pixels from the top of what is in sight; -1 if there is none. */

@@ -56,6 +56,7 @@ export class Pointer {
   }
 
   #hide(): void {
+    if (this.#row < 0) return;
     clearTimeout(this.#timer);
     this.#row = -1;
     if (this.rest.peek()) this.rest.value = undefined;
@@ -140,6 +141,7 @@ export class Pointer {
   };
 
   #panned = false;
+  #details = 0;
 
   #up = (): void => {
     this.#panned = this.#pan?.moved ?? false;
@@ -157,13 +159,19 @@ export class Pointer {
     const row = this.opened.tree.visible[i];
     if (this.#onStub(i, x)) void this.opened.unfold(row);
     else if (this.#onArrow(row, x)) this.opened.toggle(row);
-    else this.opened.select(row, { details: true, sight: false });
+    else {
+      this.opened.select(row, { sight: false });
+      // Opening the details moves what is below the pointer, so that a second click would miss.
+      clearTimeout(this.#details);
+      this.#details = setTimeout(() => (this.opened.details.value = true), this.opened.details.peek() ? 0 : 240) as unknown as number;
+    }
   };
 
   #double = (e: MouseEvent): void => {
     const { x, y } = this.#point(e);
     const i = this.painter().at(y);
     if (i < 0 || x <= this.painter().layout.tree) return;
+    clearTimeout(this.#details);
     this.opened.zoomToSpan(this.opened.tree.visible[i]);
   };
 

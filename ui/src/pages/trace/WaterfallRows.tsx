@@ -47,14 +47,14 @@ export function Rows({ opened, sight, painter }: { opened: Opened; sight: Sight;
   if (at >= 0 && (at < sight.first || at >= sight.last)) positions.push(at);
   return (
     <div class={s.rows}>
-      {positions.map((i) => {
+      {positions.map((i, slot) => {
         const row = tree.visible[i];
         const k = p ? 2 * (i - p.first) : -1;
         const stub = p && k >= 0 && p.stubs[k + 1] > 0;
         const opens = trace.hasChildren(row);
         return (
           <div
-            key={row}
+            key={slot} // elements are used again when rows move on
             id={rowId(row)}
             class={s.row}
             style={{ transform: `translateY(${i * rowHeight - top}px)` }}
