@@ -74,7 +74,7 @@ func startChrome(binary string) (*chrome, error) {
 // open makes the page.
 func (c *chrome) open() error {
 	var target struct{ TargetID string }
-	if err := c.send("", "Target.createTarget", map[string]any{"url": "about:blank", "width": width, "height": height}, &target); err != nil {
+	if err := c.send("", "Target.createTarget", map[string]any{"url": "about:blank"}, &target); err != nil {
 		return err
 	}
 	var session struct{ SessionID string }
@@ -82,6 +82,9 @@ func (c *chrome) open() error {
 		return err
 	}
 	c.page = session.SessionID
+	if err := c.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil); err != nil {
+		return err
+	}
 	return c.call("Page.enable", nil, nil)
 }
 
@@ -196,14 +199,14 @@ func (c *chrome) run(expression string, result any) error {
 	return json.Unmarshal(r.Result.Value, result)
 }
 
-// until evaluates an expression every 20 ms until it is neither null, undefined nor false.
+// until evaluates an expression every 20 ms until it is neither null, undefined, false nor 0.
 func (c *chrome) until(ctx context.Context, what, expression string, result any) error {
 	for {
 		var raw json.RawMessage
 		if err := c.run(expression, &raw); err != nil {
 			return err
 		}
-		if s := string(raw); s != "" && s != "null" && s != "false" {
+		if s := string(raw); s != "" && s != "null" && s != "false" && s != "0" {
 			if result == nil {
 				return nil
 			}

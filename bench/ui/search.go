@@ -51,9 +51,8 @@ func searches(ctx context.Context, tools *toolchain.Toolchain, o options, t *mea
 		return err
 	}
 	var stats struct {
-		StoredSpans, MemorySpans int64
-		OldestUnixNano           string
-		NewestUnixNano           string
+		StoredSpans                    int64
+		OldestUnixNano, NewestUnixNano string
 	}
 	if err := s.api("stats", &stats); err != nil {
 		return err
@@ -70,7 +69,10 @@ func searches(ctx context.Context, tools *toolchain.Toolchain, o options, t *mea
 	if err := c.visit(fmt.Sprintf("%ssearch?from=%d&to=%d&q=%s", s.url, from, to, "name+%3D+nobody")); err != nil {
 		return err
 	}
-	total := stats.StoredSpans + stats.MemorySpans
+	total := stats.StoredSpans
+	if o.store == "" {
+		total = o.spans // the newest are in memory
+	}
 	progress("searching in %d spans", total)
 	for _, kind := range []struct {
 		name  string

@@ -27,6 +27,19 @@ type server struct {
 	remove    string // its directory, if it is ours
 }
 
+// freePorts are addresses on which nothing listened a moment ago.
+func freePorts() (addresses [2]string, err error) {
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return addresses, err
+		}
+		defer l.Close()
+		addresses[i] = l.Addr().String()
+	}
+	return addresses, nil
+}
+
 // startServer starts weft on a directory, a new one if dir is empty.
 func startServer(ctx context.Context, tools *toolchain.Toolchain, dir string) (*server, error) {
 	s := &server{}
@@ -37,14 +50,9 @@ func startServer(ctx context.Context, tools *toolchain.Toolchain, dir string) (*
 		}
 		s.remove = dir
 	}
-	var addresses [2]string
-	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		addresses[i] = l.Addr().String()
+	addresses, err := freePorts()
+	if err != nil {
+		return nil, err
 	}
 	s.url, s.otlp = "http://"+addresses[0]+"/", "http://"+addresses[1]
 	s.cmd = exec.Command(tools.Weft, "serve", "--store.dir", dir, "--listen.http", addresses[0], "--listen.otlp_http", addresses[1], "--listen.otlp_grpc", "off", "--listen.zipkin", "off",
@@ -53,12 +61,14 @@ func startServer(ctx context.Context, tools *toolchain.Toolchain, dir string) (*
 	return s, s.start(ctx)
 }
 
+var soon = &http.Client{Timeout: 5 * time.Second}
+
 func (s *server) start(ctx context.Context) error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
 	for end := time.Now().Add(time.Minute); ; {
-		resp, err := http.Get(s.url + "readyz")
+		resp, err := soon.Get(s.url + "readyz")
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
