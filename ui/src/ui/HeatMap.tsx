@@ -155,18 +155,23 @@ function fullest(g: Grid): Cell {
   return { column: best.column, row: best.row };
 }
 
+/** A number of spans, marked if it is estimated. */
+function many(g: Grid, n: number): string {
+  return g.estimated ? `≈ ${count(n)}` : count(n);
+}
+
 function summary(g: Grid | undefined): string {
   if (!g) return "";
   if (g.total === 0) return t.empty;
   const rows = Array.from({ length: g.rows }, () => 0);
   for (const c of g.cells.values()) rows[c.row] += c.count;
   const row = rows.indexOf(Math.max(...rows));
-  return t.summary(count(g.total), count(g.errors), durationTick(g.bounds[row]), durationTick(g.bounds[row + 1]));
+  return t.summary(many(g, g.total), many(g, g.errors), durationTick(g.bounds[row]), durationTick(g.bounds[row + 1]));
 }
 
 function told(g: Grid, b: Box): string {
   const n = inside(g, b);
-  return [t.spans(count(n.count)), n.errors > 0 && t.errors(count(n.errors)), `${time(b.from)} – ${time(b.to)}`, `${duration(b.min)} – ${duration(b.max)}`].filter(Boolean).join(", ");
+  return [t.spans(many(g, n.count)), n.errors > 0 && t.errors(many(g, n.errors)), `${time(b.from)} – ${time(b.to)}`, `${duration(b.min)} – ${duration(b.max)}`].filter(Boolean).join(", ");
 }
 
 function Tip({ g, cell, making, x, y, width, height, opens, selects }: { g: Grid; cell: Cell; making: Box | null; x: number; y: number; width: number; height: number; opens: boolean; selects: boolean }) {
@@ -176,8 +181,8 @@ function Tip({ g, cell, making, x, y, width, height, opens, selects }: { g: Grid
   const top = `${Math.max(0, Math.min(y - 10, height - 104))}px`; // all of it in the frame
   return (
     <div class={s.tip} style={left ? { right: `${width - x + 14}px`, top } : { left: `${x + 14}px`, top }}>
-      <strong>{t.spans(count(n.count))}</strong>
-      {n.errors > 0 && <span class={s.failed}>{t.errors(count(n.errors))}</span>}
+      <strong>{t.spans(many(g, n.count))}</strong>
+      {n.errors > 0 && <span class={s.failed}>{t.errors(many(g, n.errors))}</span>}
       <span>
         {duration(b.min)} – {duration(b.max)}
       </span>

@@ -37,7 +37,7 @@ const liveAfter = 250;
 const valuesAfter = 150;
 const faultyAfter = 700; // what cannot be well formed is shown to the server, for the reason
 const complainAfter = 1500; // about what is only not finished
-const unfinishedAfter = 1000; // the beginning of a value or field that is known: more is to come
+const unfinishedAfter = 1000; // the beginning of a value that is known: more may come
 
 const defaultSource = rangeSource(() => range.peek());
 const askServer = (q: string, signal: AbortSignal) => get<Parsed>("/parse", { q }, signal);
@@ -60,9 +60,15 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
   const overlay = useRef<HTMLDivElement>(null);
   const told = useRef(value); // what the outside knows
   const ids = useId();
+  // Whether what stands before the caret is only the beginning of what is known: of a value, or of a comparison.
+  const unfinished = () => {
+    if (!shown || text.length !== caret) return "";
+    if (place.expects === "comparison" && fields.some((f) => f.field === place.field)) return "field";
+    return list.some((one) => beginsWith(one, place.typed)) ? "value" : "";
+  };
   const good = useRef(""); // what was found to be well formed last
-  const latest = useRef({ onQuery, parse, source, unfinished: (): boolean => false });
-  latest.current = { onQuery, parse, source, unfinished: () => shown && text.length === caret && list.some((one) => beginsWith(one, place.typed)) };
+  const latest = useRef({ onQuery, parse, source, unfinished: (): "" | "value" | "field" => "" });
+  latest.current = { onQuery, parse, source, unfinished };
 
   useEffect(() => {
     if (value === told.current) return;
@@ -101,7 +107,11 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
       }
       setFault(undefined);
       if (q === told.current || (openTraces && pastedId(q))) return;
-      wait(latest.current.unfinished() ? unfinishedAfter : liveAfter, () => tell(q, "live"));
+      wait(liveAfter, () => {
+        const more = latest.current.unfinished();
+        if (more === "value") wait(unfinishedAfter, () => tell(q, "live"));
+        else if (more === "") tell(q, "live");
+      });
     }, idle ? 0 : conditions(q) ? parseAfter : faultyAfter);
     return () => {
       clearTimeout(timer);

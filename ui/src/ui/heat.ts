@@ -34,15 +34,19 @@ export interface Grid {
   mostErrors: number;
   total: number;
   errors: number;
+  estimated: boolean; // from a share of the spans, because there was no time for all
 }
 
 export function grid(data: HeatMap): Grid {
+  const share = data.share || 1;
+  const estimate = (n: number) => Math.round(n / share);
   const start = Number(BigInt(data.startUnixNano) / 1000n) / 1000;
   const end = Number(BigInt(data.toUnixNano) / 1000n) / 1000;
   const step = data.stepNanos / 1e6;
   const rows = Math.max(0, data.boundsNanos.length - 1);
-  const g: Grid = { start, step, columns: Math.max(1, Math.ceil((end - start) / step - 1e-6)), rows, bounds: data.boundsNanos, cells: new Map(), most: 0, mostErrors: 0, total: 0, errors: 0 };
-  for (const c of data.cells) {
+  const g: Grid = { start, step, columns: Math.max(1, Math.ceil((end - start) / step - 1e-6)), rows, bounds: data.boundsNanos, cells: new Map(), most: 0, mostErrors: 0, total: 0, errors: 0, estimated: share < 1 };
+  for (const found of data.cells) {
+    const c = { ...found, count: estimate(found.count), errors: estimate(found.errors) };
     g.cells.set(c.column * rows + c.row, c);
     g.most = Math.max(g.most, c.count);
     g.mostErrors = Math.max(g.mostErrors, c.errors);

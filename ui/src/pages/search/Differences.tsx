@@ -30,7 +30,7 @@ export function Differences({ q, box }: { q: string; box: Box }) {
     (signal) =>
       get<Data>(
         "/differences",
-        { q, ...asked(), boxFrom: nanos(box.from), boxTo: nanos(box.to), minDuration: `${Math.floor(box.min)}ns`, maxDuration: `${Math.ceil(box.max)}ns`, limit: 40, values: 5 },
+        { q, ...asked(), boxFrom: nanos(box.from), boxTo: nanos(box.to), minDuration: `${Math.floor(box.min)}ns`, maxDuration: `${Math.ceil(box.max)}ns`, limit: 40, values: 5, budget: "500ms" },
         signal,
       ),
     [q, from, to, box],
@@ -54,7 +54,7 @@ export function Differences({ q, box }: { q: string; box: Box }) {
       }
     >
       {found.error && <ProblemBox problem={found.error} retry={found.reload} />}
-      {data?.partial && <Partial why={data.why} />}
+      {data && (data.share ?? 1) < 1 ? <p class={s.estimated}>{t.estimatedAll(percent(data.share ?? 1))}</p> : data?.partial && <Partial why={data.why} />}
       {data && fields.length === 0 && <Empty title={data.selected === 0 ? t.noneSelected : data.rest === 0 ? t.noOthers : t.noDifference} />}
       {!data && !found.error && <Waiting />}
       <div class={s.fields}>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, useLoad } from "../../api/client";
-import type { Values } from "../../api/types";
+import type { Aggregate } from "../../api/types";
 import { count } from "../../format";
 import { chooses, chosen, conditions, excludeValue, removeConditions, toggleValue } from "../../query/edit";
 import { range } from "../../range";
@@ -18,12 +18,12 @@ interface Props {
   q: string;
   open: boolean;
   onTurn: () => void;
-  onSample: (spans: number) => void; // the counts are of so many spans; 0: of all
+  onShare: (share: number) => void; // of the spans that were counted
   onRemove?: () => void;
 }
 
 /** One attribute: its most frequent values among the spans of the query, to choose and to leave out. */
-export function Facet({ field, q, open, onTurn, onSample, onRemove }: Props) {
+export function Facet({ field, q, open, onTurn, onShare, onRemove }: Props) {
   const now = chosen(q, field);
   return (
     <section class={s.facet}>
@@ -35,33 +35,35 @@ export function Facet({ field, q, open, onTurn, onSample, onRemove }: Props) {
         </button>
         {onRemove && <Button look="quiet" icon="close" class={s.small} label={t.removeFacet(field)} onClick={onRemove} />}
       </h3>
-      {open && <List field={field} q={q} onSample={onSample} />}
+      {open && <List field={field} q={q} onShare={onShare} />}
     </section>
   );
 }
 
 const few = 6;
 const many = 50;
+const budget = "200ms"; // for each of some counts
 
-function List({ field, q, onSample }: { field: string; q: string; onSample: (spans: number) => void }) {
+function List({ field, q, onShare }: { field: string; q: string; onShare: (share: number) => void }) {
   const [all, setAll] = useState(false);
   const { from, to } = range.value;
   const now = chosen(q, field);
   // Values beside the chosen ones stay there to be chosen, too, so the query is asked without the choice.
   const others = removeConditions(q, (c) => chooses(c, field));
   const broken = conditions(q) === undefined;
-  const limit = all ? many : few;
   const list = useLoad(
-    (signal) => inTurn(signal, () => get<Values>("/values", { field, q: others, ...asked(), limit }, signal)),
-    [field, others, from, to, limit],
+    (signal) => inTurn(signal, () => get<Aggregate>("/aggregate", { by: field, q: others, ...asked(), limit: many, budget }, signal)),
+    [field, others, from, to],
   );
   const data = list.data;
-  const values = data?.values ?? [];
+  const share = data?.share || 1;
+  const counted = (data?.groups ?? []).map((g) => ({ value: g.key[0] ?? "", spans: Math.round(g.total.count / share) }));
+  const values = counted.filter((v, n) => all || n < few || now.in.includes(v.value));
   useEffect(() => {
-    if (data) onSample(data.partial ? data.scannedSpans : 0);
+    if (data) onShare(share);
   }, [data]);
-  const extra = now.in.filter((v) => !values.some((x) => x.value === v)).map((value) => ({ value, type: "" as "string", spans: 0 }));
-  const most = Math.max(1, ...values.map((v) => v.spans));
+  const extra = now.in.filter((v) => !values.some((x) => x.value === v)).map((value) => ({ value, spans: 0 }));
+  const most = Math.max(1, ...counted.map((v) => v.spans));
   return (
     <div class={s.list}>
       {list.error && !data && list.error.parameter !== "q" && <p class={s.none}>{t.loadFailed}</p>}
@@ -71,14 +73,14 @@ function List({ field, q, onSample }: { field: string; q: string; onSample: (spa
           const chosenHere = now.in.includes(v.value);
           const shown = v.value === "" ? '""' : v.value;
           return (
-            <li key={v.type + v.value} class={[s.row, chosenHere && s.on].filter(Boolean).join(" ")}>
+            <li key={v.value} class={[s.row, chosenHere && s.on].filter(Boolean).join(" ")}>
               <button
                 type="button"
                 class={s.value}
                 aria-pressed={chosenHere}
                 disabled={broken}
                 title={shown}
-                onClick={(e) => search(e.altKey ? excludeValue(q, field, v.value, v.type) : toggleValue(q, field, v.value, v.type))}
+                onClick={(e) => search(e.altKey ? excludeValue(q, field, v.value) : toggleValue(q, field, v.value))}
               >
                 <span class={s.bar} style={{ width: `${(v.spans / most) * 100}%` }} />
                 {field === "service" && <span class={s.dot} style={{ background: serviceColor(v.value) }} />}
@@ -86,7 +88,7 @@ function List({ field, q, onSample }: { field: string; q: string; onSample: (spa
                 <bdi class={s.text}>{shown}</bdi>
                 <span class={s.count}>{v.spans > 0 ? count(v.spans) : ""}</span>
               </button>
-              <Button look="quiet" icon="minus" class={[s.small, s.exclude].join(" ")} disabled={broken} label={t.not(shown)} onClick={() => search(excludeValue(q, field, v.value, v.type))} />
+              <Button look="quiet" icon="minus" class={[s.small, s.exclude].join(" ")} disabled={broken} label={t.not(shown)} onClick={() => search(excludeValue(q, field, v.value))} />
             </li>
           );
         })}
@@ -100,7 +102,7 @@ function List({ field, q, onSample }: { field: string; q: string; onSample: (spa
         ))}
       </ul>
       {data && values.length + extra.length + now.out.length === 0 && <p class={s.none}>{t.noValues}</p>}
-      {(data?.more || all) && (
+      {(counted.length > few || all) && (
         <button type="button" class={s.more} onClick={() => setAll(!all)}>
           {all ? t.fewerValues : t.allValues}
         </button>

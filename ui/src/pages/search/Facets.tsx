@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { count } from "../../format";
+import { percent } from "../../format";
 import { rangeKeys, type FieldInfo } from "../../query/fields";
 import { range } from "../../range";
 import { remembered } from "../../remembered";
@@ -46,7 +46,7 @@ function read(list: string): string[] {
 /** What the spans of the query have in common: attributes with their most frequent values, each of them a filter. */
 export function Facets({ q }: { q: string }) {
   const [known, setKnown] = useState<readonly FieldInfo[]>([]);
-  const [sample, setSample] = useState(0); // spans that were counted, where they were not all
+  const [shares, setShares] = useState<Record<string, number>>({}); // of the spans that were counted, by field
   const { from, to } = range.value;
   useEffect(() => {
     const abort = new AbortController();
@@ -65,10 +65,14 @@ export function Facets({ q }: { q: string }) {
     turned.value = JSON.stringify([...flipped]);
   };
   const opens = (f: string) => (openAtFirst.has(f) || mine.includes(f)) !== flipped.has(f);
+  const share = Math.min(1, ...list.filter(opens).map((f) => shares[f] ?? 1));
   return (
     <div class={s.facets}>
       <div class={s.head}>
-        <h2 class={s.title}>{t.attributes}</h2>
+        <div>
+          <h2 class={s.title}>{t.attributes}</h2>
+          {share < 1 && <p class={s.share}>{t.estimatedAll(percent(share))}</p>}
+        </div>
         <Popover icon="plus" look="quiet" label={t.addAttribute} align="right">
           {(close) => (
             <Picker
@@ -89,12 +93,11 @@ export function Facets({ q }: { q: string }) {
             q={q}
             open={opens(f)}
             onTurn={() => turn(f)}
-            onSample={setSample}
+            onShare={(share) => setShares((was) => (was[f] === share ? was : { ...was, [f]: share }))}
             onRemove={mine.includes(f) ? () => (added.value = JSON.stringify(mine.filter((m) => m !== f))) : undefined}
           />
         ))}
       </div>
-      {sample > 0 && <p class={s.sample}>{t.sampled(count(sample))}</p>}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get, useLoad } from "../../api/client";
 import type { HeatMap as Data } from "../../api/types";
-import { count, duration, ms, queryDuration, time } from "../../format";
+import { count, duration, ms, percent, queryDuration, time } from "../../format";
 import { setDurations } from "../../query/edit";
 import { bounds, range } from "../../range";
 import { navigate, setParams, url } from "../../router";
@@ -17,7 +17,7 @@ import { asked, type Shown } from "./place";
 import { first, justAfter } from "./turns";
 
 async function ask(q: string, columns: number, signal: AbortSignal): Promise<Data> {
-  const query = { q, ...asked(), columns, perDecade: 6 };
+  const query = { q, ...asked(), columns, perDecade: 6, budget: "250ms" };
   await justAfter(signal);
   return first(get<Data>("/heatmap", query, signal));
 }
@@ -43,9 +43,10 @@ export function Heat({ now }: { now: Shown }) {
         aside={
           <>
             {g && (
-              <span class={s.sums}>
-                {t.matching(count(g.total))}
-                {g.errors > 0 && <span class={s.failed}>{t.failing(count(g.errors))}</span>}
+              <span class={s.sums} title={g.estimated ? t.estimated(percent(data.share ?? 1)) : undefined}>
+                {g.estimated && <span class={s.estimated}>{t.estimated(percent(data.share ?? 1))}</span>}
+                {t.matching(about(g, g.total))}
+                {g.errors > 0 && <span class={s.failed}>{t.failing(about(g, g.errors))}</span>}
               </span>
             )}
             <Legend errors={now.errors || (!!g && g.total > 0 && g.errors === g.total)} />
@@ -74,12 +75,17 @@ export function Heat({ now }: { now: Shown }) {
             onOpen={(id) => navigate(url(`trace/${id}`))}
           />
         </div>
-        {data?.partial && <Partial why={data.why} />}
-        {now.box && <Selection box={now.box} sum={g && inside(g, now.box)} now={now} />}
+        {data?.partial && !g?.estimated && <Partial why={data.why} />}
+        {now.box && <Selection box={now.box} sum={g && inside(g, now.box)} estimated={!!g?.estimated} now={now} />}
       </Panel>
       {now.box && now.differences && <Differences q={now.q} box={now.box} />}
     </>
   );
+}
+
+/** A number of spans, marked if it is estimated. */
+function about(g: { estimated: boolean }, n: number): string {
+  return g.estimated ? `≈ ${count(n)}` : count(n);
 }
 
 function Legend({ errors }: { errors: boolean }) {
@@ -93,7 +99,7 @@ function Legend({ errors }: { errors: boolean }) {
 }
 
 /** What was selected on the map, and what can be done with it. */
-function Selection({ box, sum, now }: { box: Box; sum: { count: number; errors: number } | undefined; now: Shown }) {
+function Selection({ box, sum, estimated, now }: { box: Box; sum: { count: number; errors: number } | undefined; estimated: boolean; now: Shown }) {
   const narrow = () =>
     setParams({
       q: setDurations(now.q, box.min > 0 ? queryDuration(box.min) : "", queryDuration(box.max)),
@@ -106,8 +112,8 @@ function Selection({ box, sum, now }: { box: Box; sum: { count: number; errors: 
     <div class={s.selection} role="group" aria-label={t.selected}>
       <span class={s.what}>
         <strong>{t.selected}</strong>
-        {sum && <span>{t.matching(count(sum.count))}</span>}
-        {sum && sum.errors > 0 && <span class={s.failed}>{t.failing(count(sum.errors))}</span>}
+        {sum && <span>{t.matching(about({ estimated }, sum.count))}</span>}
+        {sum && sum.errors > 0 && <span class={s.failed}>{t.failing(about({ estimated }, sum.errors))}</span>}
         <span>
           {duration(box.min)} – {duration(box.max)}
         </span>

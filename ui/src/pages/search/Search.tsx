@@ -1,6 +1,4 @@
 import { useState } from "preact/hooks";
-import { useLoad } from "../../api/client";
-import { colorServices } from "../../query/fields";
 import { range } from "../../range";
 import { place } from "../../router";
 import { Button } from "../../ui/Button";
@@ -14,7 +12,6 @@ import { shown } from "./place";
 import { QuickFilters } from "./QuickFilters";
 import { ResultsPanel } from "./ResultsPanel";
 import s from "./Search.module.css";
-import { inTurn } from "./turns";
 import { useTyped } from "./useTyped";
 
 /** Search: the query, when its spans were and how long they took, what they have in common, and the spans themselves. */
@@ -23,7 +20,6 @@ export default function Search() {
   const take = useTyped();
   const now = shown();
   // Colours of their own for all services of the range; when they are known, what is shown is drawn anew.
-  useLoad((signal) => inTurn(signal, () => colorServices(range.peek(), signal)), [range.value.from, range.value.to], { refreshed: false });
   return (
     <div class={page.page}>
       <h1 class="hidden-text">{t.search}</h1>

@@ -103,7 +103,8 @@ export const t = messages({
 
     attributes: "Attributes",
     addAttribute: "Another attribute",
-    sampled: (n: string) => `Counted in the newest ${n} spans`,
+    estimated: (share: string) => `estimated from ${share}`,
+    estimatedAll: (share: string) => `Estimated from ${share} of the spans`,
     allValues: "More values",
     fewerValues: "Fewer values",
     removeFacet: (f: string) => `Hide ${f}`,
@@ -211,7 +212,8 @@ export const t = messages({
 
     attributes: "属性",
     addAttribute: "其他属性",
-    sampled: (n: string) => `在最新的 ${n} 个 span 中计数`,
+    estimated: (share: string) => `由 ${share} 估算`,
+    estimatedAll: (share: string) => `由 ${share} 的 span 估算`,
     allValues: "更多值",
     fewerValues: "收起",
     removeFacet: (f: string) => `隐藏 ${f}`,
