@@ -143,7 +143,8 @@ export class Pointer {
   #panned = false;
   #details = 0;
 
-  #up = (): void => {
+  #up = (e: PointerEvent): void => {
+    if (this.#pan?.moved && e.type === "pointerup") this.#move(e);
     this.#panned = this.#pan?.moved ?? false;
     this.#pan = undefined;
   };
