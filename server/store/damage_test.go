@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -310,6 +311,47 @@ func testNewestLog(t *testing.T, w *stored, whole *vfs.MemFS, dir, path string) 
 	if a := w.reopen(t, fs); !a.names(path) || a.missing() == 0 {
 		t.Errorf("gone: %+v", a)
 	}
+}
+
+// TestOldLogDamage damages a log that is not the newest and was not flushed: it was closed, so there is no part of it that may be missing.
+func TestOldLogDamage(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	s, w := fill(t, mem, 0, 1000)
+	_, logs := engineFiles(t, mem, logFile)
+	path := logs[len(logs)-1]
+	for g := newGen(2, 2000); logs[len(logs)-1] == path; _, logs = engineFiles(t, mem, logFile) {
+		b := g.batch(10)
+		write(t, s, b)
+		w.spans = append(w.spans, b...)
+	}
+	killed := clone(mem)
+	if a := w.reopen(t, clone(killed)); a.missing() != 0 || a.damages != nil {
+		t.Fatalf("before: %+v", a)
+	}
+	data := content(t, killed, path)
+	end := len(bytes.TrimRight(data, "\x00"))
+	r := rand.New(rand.NewPCG(21, 22))
+	check := func(what string, bad []byte) {
+		t.Helper()
+		fs := clone(killed)
+		overwrite(t, fs, path, bad)
+		if a := w.reopen(t, fs); !a.names(path) || a.missing() > 0 && strings.Contains(a.log, "lost: nothing") {
+			t.Errorf("%s of %d: %+v", what, end, a)
+		}
+	}
+	for range rounds(40) {
+		at := r.IntN(end)
+		if bad := slices.Clone(data); !padded(data, at) {
+			bad[at] ^= 1 << r.IntN(8)
+			check(fmt.Sprint("byte ", at), bad)
+		}
+	}
+	for range rounds(20) {
+		at := r.IntN(end)
+		check(fmt.Sprint("cut off at ", at), data[:at])
+	}
+	check("empty", nil)
+	t.Logf("%d bytes of %s, %d spans", end, path, len(w.spans))
 }
 
 // padded reports whether a byte of a log is part of no chunk.
