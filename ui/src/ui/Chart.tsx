@@ -50,7 +50,7 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
         width: el.clientWidth,
         height,
         padding: [8, 8, 0, 0],
-        legend: { show: true, live: true },
+        legend: { show: true, live: true, markers: marks },
         cursor: { sync: syncKey ? { key: syncKey } : undefined, drag: { x: !!onSelect, y: false, setScale: false }, points: { size: 6 } },
         scales: {
           x: { time: true, range: () => [latest.current.from, latest.current.to] },
@@ -70,7 +70,8 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
             dash: x.dash ? [4, 4] : undefined,
             fill: x.fill ? token(x.color) + "26" : undefined,
             points: { show: x.values.length < 3, size: 4, filter: (u: uPlot, i: number) => alone(u.data[i]) },
-            value: (_u: uPlot, v: number | null) => (v === null || v === undefined ? "–" : latest.current.format(v)),
+            // Without a pointer there is no value to show.
+            value: (_u: uPlot, v: number | null, _i: number, at: number | null) => (at === null || at === undefined ? "" : v === null || v === undefined ? "–" : latest.current.format(v)),
           })),
         ],
         hooks: {
@@ -100,6 +101,20 @@ export function Chart({ label, times, series, from, to, format, height = 150, sy
   });
 
   return <div ref={box} class={s.chart} role="img" aria-label={label} style={{ minHeight: `${height + 28}px` }} />;
+}
+
+/** Lines that are dashed have a dashed mark, so that they differ by more than their colour. */
+const marks: uPlot.Legend.Markers = {
+  show: true,
+  width: (u, i) => (u.series[i].dash ? 2 : 0),
+  dash: () => "dashed",
+  stroke: (u, i) => color(u, i),
+  fill: (u, i) => (u.series[i].dash ? "transparent" : color(u, i)),
+};
+
+function color(u: uPlot, i: number): string {
+  const stroke = u.series[i].stroke;
+  return String(typeof stroke === "function" ? stroke(u, i) : (stroke ?? ""));
 }
 
 /** Which values have none beside them: a line would not show them, so they are drawn as points. */
