@@ -2,9 +2,12 @@ import { Component, type ComponentChildren, type FunctionComponent } from "preac
 import { useEffect, useState } from "preact/hooks";
 import { place, url } from "./router";
 import { Shell } from "./shell/Shell";
+import { settleColors } from "./theme/service";
 import { t } from "./shell/messages";
 import { Button } from "./ui/Button";
 import { Empty, Progress } from "./ui/State";
+
+const colored = settleColors();
 
 type Page = () => Promise<{ default: FunctionComponent<{ id?: string }> }>;
 
@@ -34,7 +37,7 @@ function Lazy({ load, id }: { load: Page; id?: string }) {
   const [loaded, setLoaded] = useState<{ Page: FunctionComponent<{ id?: string }> }>();
   const [failed, setFailed] = useState<Error>();
   useEffect(() => {
-    load().then((m) => setLoaded({ Page: m.default }), setFailed);
+    Promise.all([load(), colored]).then(([m]) => setLoaded({ Page: m.default }), setFailed);
   }, []);
   if (failed) throw failed; // for the Guard: weft was updated, or is away
   return loaded ? <loaded.Page id={id} /> : <Progress on />;

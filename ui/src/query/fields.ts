@@ -1,7 +1,6 @@
 import { get } from "../api/client";
 import type { Keys, Values } from "../api/types";
 import type { Range } from "../range";
-import { distinguish } from "../theme/service";
 import { shortFields, type FieldInfo } from "./names";
 
 export { shorten, type FieldInfo } from "./names";
@@ -25,12 +24,6 @@ export function rangeKeys(r: Range): Promise<FieldInfo[]> {
   kept.set(id, { at: Date.now(), keys });
   keys.catch(() => kept.delete(id));
   return keys;
-}
-
-/** The services of a time range get colours of their own. */
-export async function colorServices(r: Range, signal: AbortSignal): Promise<void> {
-  const all = await get<Values>("/values", { field: "service", from: r.from, to: r.to, limit: 200 }, signal);
-  distinguish(all.values.map((v) => v.value)); // the most frequent first: if there are more than colours, rare ones share one
 }
 
 /** Suggestions from the spans of a time range. */

@@ -1,10 +1,11 @@
 import { signal } from "@preact/signals";
+import { get } from "../api/client";
+import type { Services } from "../api/types";
 import { isDark } from "./theme";
 
 // The colour of a service: the same on every page, by its name. None is red or amber, which mean something.
 const light = ["#3f74c9", "#8a5cc7", "#1f8f86", "#5b8c2a", "#a8683a", "#b0519e", "#2f8fb8", "#6b6fd1", "#8d7a1f", "#5f7385", "#3a9a5c", "#9c5a7a"];
 const dark = ["#7aa5ec", "#b593ec", "#4fc4ba", "#96c560", "#d6996b", "#de8bcd", "#64bde3", "#9fa2f2", "#c4b04e", "#97abbd", "#6ccb8d", "#d095b0"];
-
 
 const known = new Map<string, number>();
 const changes = signal(0);
@@ -49,4 +50,17 @@ export function distinguish(names: readonly string[]): void {
   }
   // Not at once: a component that is just being rendered may have asked.
   if (changed) queueMicrotask(() => changes.value++);
+}
+
+/**
+ * Settles the colours of all services of the last day, so that each has the same one whatever page comes first. It is quick, as
+ * services are counted; if it is not there in time, the pages settle those that they show.
+ */
+export async function settleColors(): Promise<void> {
+  const late = new Promise<void>((done) => setTimeout(done, 500));
+  const asked = get<Services>("/services", { from: "-24h", step: "24h", limit: 1000 }).then(
+    (all) => distinguish(all.services.map((s) => s.name)), // by name
+    () => {}, // the page itself says that the server is away
+  );
+  await Promise.race([asked, late]);
 }

@@ -144,7 +144,7 @@ function share(c: { count: number; errors: number }): number | undefined {
 
 function OperationRow({ row: r }: { row: Row }) {
   const errors = (c: { count: number; errors: number }) => (c.count > 0 ? percent(c.errors / c.count) : "–");
-  const failing = (share(r.now) ?? 0) > 0.01;
+  const failing = r.now.errors > 0;
   return (
     <tr>
       <td>

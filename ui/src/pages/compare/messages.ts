@@ -15,7 +15,7 @@ export const t = messages({
     query: "Which spans",
     placeholder: "all spans; or a query such as service = checkout and kind = server",
     operation: "Operation",
-    changed: "Changed",
+    changed: "Change",
     rate: "Rate",
     errors: "Errors",
     p50: "p50",

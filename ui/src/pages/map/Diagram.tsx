@@ -21,7 +21,7 @@ interface View {
   scale: number;
 }
 
-const readable = 0.6; // the scale below which names cannot be read
+const readable = 0.45; // the scale below which names cannot be read
 
 const legendHeight = 34; // is kept free at the bottom
 

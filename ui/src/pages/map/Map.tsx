@@ -8,11 +8,13 @@ import { Segments, Button } from "../../ui/Button";
 import { Empty, ProblemBox, Progress } from "../../ui/State";
 import { Diagram } from "./Diagram";
 import { EdgeTable } from "./EdgeTable";
-import { graphOf, neighbourhood, type Node } from "./graph";
+import { busiest, graphOf, neighbourhood, type Node } from "./graph";
 import { t } from "./messages";
 import { Side } from "./Side";
 import page from "../page.module.css";
 import s from "./Map.module.css";
+
+const most = 40; // nodes that a map can show so that one can read it
 
 /** Who calls whom, how often, how well. */
 export default function Map() {
@@ -30,6 +32,10 @@ export default function Map() {
   const find = (params.get("find") ?? "").toLowerCase();
   const only = params.get("only") ?? ""; // a node whose neighbours alone are shown
   const graph = useMemo(() => whole && (only && whole.nodes.some((n) => n.id === only) ? neighbourhood(whole, only) : whole), [whole, only]);
+  const everything = params.get("all") === "1";
+  // A map of hundreds shows nothing: at first there are the busiest, what is selected, and what the filter finds.
+  const drawn = useMemo(() => graph && (everything ? graph : busiest(graph, most, (n) => n.id === selected || (find !== "" && n.name.toLowerCase().includes(find)))), [graph, everything, selected, find]);
+  const left = (graph?.nodes.length ?? 0) - (drawn?.nodes.length ?? 0);
   const match = (n: Node | undefined) => find === "" || (n?.name.toLowerCase().includes(find) ?? false);
   const select = (id: string) => setParams({ selected: id || null }, { replace: true });
   const node = (id: string) => graph?.nodes.find((n) => n.id === id);
@@ -59,9 +65,17 @@ export default function Map() {
       {graph && graph.edges.length > 0 && (
         <div class={s.body}>
           {data?.more && <p class={s.hint}>{t.more}</p>}
+          {!table && graph.nodes.length > most && (
+            <p class={s.hint}>
+              {left > 0 ? t.busiest(most, left) : t.allShown(graph.nodes.length)}{" "}
+              <Button look="quiet" onClick={() => setParams({ all: !everything }, { replace: true })}>
+                {everything ? t.onlyBusiest : t.showThem}
+              </Button>
+            </p>
+          )}
           {find && !graph.nodes.some(match) && <p class={s.hint} role="status">{t.noMatch(find)}</p>}
           <div class={s.split}>
-            {table ? <EdgeTable graph={graph} shown={(e) => match(node(e.from)) || match(node(e.to))} onSelect={select} /> : <Diagram graph={graph} selected={selected} match={match} onSelect={select} />}
+            {table ? <EdgeTable graph={graph} shown={(e) => match(node(e.from)) || match(node(e.to))} onSelect={select} /> : <Diagram graph={drawn ?? graph} selected={selected} match={match} onSelect={select} />}
             <Side graph={graph} selected={selected} onSelect={select} />
           </div>
         </div>

@@ -5,7 +5,7 @@ import { rangeParams } from "../../range";
 import { url } from "../../router";
 import { Button } from "../../ui/Button";
 import { Service } from "../../ui/Service";
-import { errorShare, failing, type Edge, type Graph, type Node } from "./graph";
+import { errorShare, type Edge, type Graph, type Node } from "./graph";
 import { t } from "./messages";
 import s from "./Map.module.css";
 
@@ -102,7 +102,7 @@ export function Figures({ calls: c }: { calls: Calls }) {
   return (
     <>
       <td class="num" title={`${count(c.count)} ${t.calls}`}>{rate(c.rate)}</td>
-      <td class={errorShare(c) > failing ? `num ${s.red}` : "num"}>{percent(errorShare(c))}</td>
+      <td class={c.errors > 0 ? `num ${s.red}` : "num"}>{percent(errorShare(c))}</td>
       <td class="num">{duration(c.p99)}</td>
     </>
   );
@@ -129,7 +129,7 @@ function AboutEdge({ graph, edge: e, onSelect }: { graph: Graph; edge: Edge; onS
         <dt>{t.rate}</dt>
         <dd>{rate(c.rate)}</dd>
         <dt>{t.errors}</dt>
-        <dd class={share > failing ? s.red : undefined}>{percent(share)}</dd>
+        <dd class={share > 0 ? s.red : undefined}>{percent(share)}</dd>
         <dt>{t.p50}</dt>
         <dd>{duration(c.p50)}</dd>
         <dt>{t.p90}</dt>

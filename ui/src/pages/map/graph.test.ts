@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { graphOf, neighbourhood } from "./graph";
+import { busiest, graphOf, neighbourhood } from "./graph";
 import { layOut } from "./layout";
 import type { Graph as Answer } from "../../api/types";
 
@@ -64,4 +64,13 @@ test("a large graph is laid out whole, and no two nodes overlap", () => {
     for (const b of boxes.slice(i + 1)) expect(a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y).toBe(true);
   }
   expect(l.edges.size).toBe(g.edges.length);
+});
+
+test("of a large graph the busiest are shown, and what must be", () => {
+  const edges = Array.from({ length: 50 }, (_, i) => ({ client: "root", server: `s${i}`, serverType: "service" as const, connection: "http" as const, calls: calls(i + 1, 0, 1e6) }));
+  const g = graphOf({ ...answer, nodes: [], edges });
+  const b = busiest(g, 10, (n) => n.name === "s3");
+  expect(b.nodes.map((n) => n.name).sort()).toEqual(["root", "s3", "s42", "s43", "s44", "s45", "s46", "s47", "s48", "s49"]);
+  expect(b.edges).toHaveLength(9);
+  expect(busiest(g, 100, () => false)).toBe(g);
 });

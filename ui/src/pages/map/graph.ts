@@ -76,3 +76,16 @@ export function neighbourhood(g: Graph, id: string): Graph {
   const ids = new Set([id, ...edges.flatMap((e) => [e.from, e.to])]);
   return { nodes: g.nodes.filter((n) => ids.has(n.id)), edges };
 }
+
+/**
+ * The part of a large graph that can be looked at: the nodes with the most calls, and whatever must be among them. What is left
+ * out has no edges here.
+ */
+export function busiest(g: Graph, most: number, must: (n: Node) => boolean): Graph {
+  if (g.nodes.length <= most) return g;
+  const calls = new Map(g.nodes.map((n) => [n.id, 0]));
+  for (const e of g.edges) for (const id of [e.from, e.to]) calls.set(id, calls.get(id)! + e.calls.count);
+  const ids = new Set([...g.nodes].sort((a, b) => Number(must(b)) - Number(must(a)) || calls.get(b.id)! - calls.get(a.id)!).slice(0, most).map((n) => n.id));
+  const edges = g.edges.filter((e) => ids.has(e.from) && ids.has(e.to));
+  return { nodes: g.nodes.filter((n) => ids.has(n.id)), edges };
+}

@@ -1,5 +1,4 @@
 import { useState } from "preact/hooks";
-import { range } from "../../range";
 import { place } from "../../router";
 import { Button } from "../../ui/Button";
 import { QueryInput } from "../../ui/QueryInput";
