@@ -22,7 +22,7 @@ export function attributeCondition(key: string, value: unknown, scope: Attribute
 
 interface Props {
   attributes: Attrs;
-  types?: Record<string, string>;
+  types?: Record<string, unknown>;
   scope: AttributeScope | undefined; // where a search looks for them; undefined: it cannot
   filter?: string; // only those with this in their key or value
   label: string;
@@ -50,7 +50,7 @@ export function Attributes({ attributes, types = {}, scope, filter = "", label }
               space={several[i] && key.length > spaces[i].length ? spaces[i] : ""}
               starts={i > 0 && spaces[i] !== spaces[i - 1] && (several[i] || several[i - 1])}
               value={value}
-              type={Object.hasOwn(types, key) ? types[key] : ""}
+              type={Object.hasOwn(types, key) ? String(types[key]) : ""}
               scope={scope}
             />
           ))}

@@ -27,7 +27,7 @@ import { isSql } from "./SqlTokens";
 export function Details({ opened }: { opened: Opened }) {
   const trace = opened.trace.value;
   const row = opened.selected.value;
-  const logs = useLogs(trace.summary.traceId);
+  const logs = useLogs(trace.summary);
   if (row < 0 || row >= trace.count) return <TraceSummary opened={opened} logs={logs} />;
   return <SpanDetails opened={opened} trace={trace} row={row} logs={logs} />;
 }
@@ -81,7 +81,6 @@ function Parts({ trace, row, span, logs, onSpan }: { trace: Trace; row: number; 
   const scope = span.ofScope;
   const events = span.events ?? [];
   const links = span.links ?? [];
-  const by = span.linkedBy ?? [];
   const exceptions = events.filter(isException);
   const own = (key: string): string => (Object.hasOwn(attributes, key) && typeof attributes[key] === "string" ? (attributes[key] as string) : "");
   const queryKey = queryKeys.find((k) => own(k) !== "") ?? "";
@@ -100,7 +99,7 @@ function Parts({ trace, row, span, logs, onSpan }: { trace: Trace; row: number; 
   const jumps = [
     ["attributes", t.attributes, n],
     ["events", t.events, events.length],
-    ["links", t.links, links.length + by.length],
+    ["links", t.links, links.length],
     ["logs", t.logs, ofSpan],
   ] as const;
   return (
@@ -142,9 +141,9 @@ function Parts({ trace, row, span, logs, onSpan }: { trace: Trace; row: number; 
           <Events events={events} start={span.offsetNanos ?? 0} length={span.durationNanos} />
         </Section>
       )}
-      {links.length + by.length > 0 && (
-        <Section kind="links" title={t.links} count={links.length + by.length}>
-          <Links trace={trace} links={links} by={by} onSpan={onSpan} />
+      {links.length > 0 && (
+        <Section kind="links" title={t.links} count={links.length}>
+          <Links trace={trace} links={links} onSpan={onSpan} />
         </Section>
       )}
       <Section kind="logs" title={t.logs} count={ofSpan}>

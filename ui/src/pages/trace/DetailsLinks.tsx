@@ -11,7 +11,6 @@ import { Service } from "../../ui/Service";
 import { Attributes } from "./Attributes";
 import { visible } from "./AttributesValue";
 import s from "./Details.module.css";
-import type { LinkedSpan } from "./DetailsLoad";
 import { t } from "./DetailsMessages";
 
 const most = 20;
@@ -35,17 +34,15 @@ function useTargets(traceId: string, links: readonly Link[]): (l: Link) => Known
 interface Props {
   trace: Trace;
   links: readonly Link[];
-  by: readonly LinkedSpan[]; // spans that point to this one
   onSpan: (spanId: string) => void;
 }
 
-/** Spans of other traces, or of this one, that the span points to and that point to it. */
-export function Links({ trace, links, by, onSpan }: Props) {
+/** Spans of other traces, or of this one, that the span points to. */
+export function Links({ trace, links, onSpan }: Props) {
   const [all, setAll] = useState(false);
   const target = useTargets(trace.summary.traceId, links);
   return (
     <>
-      {by.length > 0 && links.length > 0 && <h4 class={s.sub}>{t.linksTo}</h4>}
       <ul>
         {links.slice(0, all ? undefined : most).map((l, i) => (
           <One key={i} trace={trace} link={l} target={target(l)} onSpan={onSpan} />
@@ -55,18 +52,6 @@ export function Links({ trace, links, by, onSpan }: Props) {
         <button type="button" class={s.more} onClick={() => setAll(true)}>
           {t.showAll(links.length)}
         </button>
-      )}
-      {by.length > 0 && (
-        <>
-          <h4 class={s.sub}>{t.linkedBy}</h4>
-          <ul>
-            {by.map((l, i) => (
-              <li key={i} class={s.link}>
-                <Target trace={trace} traceId={l.traceId} spanId={l.spanId} service={l.service} name={l.name} onSpan={onSpan} />
-              </li>
-            ))}
-          </ul>
-        </>
       )}
     </>
   );

@@ -9,16 +9,7 @@ type SpanOfTrace = components["schemas"]["SpanOfTrace"];
 export interface SpanDetail extends Span {
   ofResource: Resource | undefined;
   ofScope: Scope | undefined;
-  linkedBy?: LinkedSpan[];
-  types?: Record<string, string>; // of attributes whose JSON does not tell: "bytes", "int"
-}
-
-/** A span that has a link to the one that is shown. */
-export interface LinkedSpan {
-  traceId: string;
-  spanId: string;
-  service: string;
-  name: string;
+  types?: SpanOfTrace["types"]; // of attributes whose JSON does not tell: "bytes", "int", "float"
 }
 
 /** Loads the span of a row in full. */
@@ -27,17 +18,17 @@ export function useSpan(trace: Trace, row: number): Loaded<SpanDetail> {
   const id = row >= 0 && row < trace.count ? trace.spanId(row) : "";
   const load = async (signal: AbortSignal): Promise<SpanDetail> => {
     // Spans can share an id: which one it is, its place in the trace says.
-    const { span, resources, scopes } = await get<SpanOfTrace>(`/traces/${traceId}/spans/${id}`, { row: trace.at[row] }, signal);
-    return { ...span, ofResource: resources[span.resource], ofScope: scopes[span.scope] };
+    const { span, resources, scopes, types } = await get<SpanOfTrace>(`/traces/${traceId}/spans/${id}`, { row: trace.at[row] }, signal);
+    return { ...span, types, ofResource: resources[span.resource], ofScope: scopes[span.scope] };
   };
   return useLoad<SpanDetail>((signal) => (id ? load(signal) : undefined), [traceId, id, trace.at[row]], { keep: false, refreshed: false });
 }
 
 export const mostLogs = 2000;
 
-/** Loads the log records that name the trace. */
-export function useLogs(traceId: string): Loaded<Logs> {
-  return useLoad<Logs>((signal) => get<Logs>(`/traces/${traceId}/logs`, { limit: mostLogs }, signal), [traceId], { refreshed: false });
+/** Loads the log records that name the trace; again when spans came in, as records come with them. */
+export function useLogs({ traceId, spanCount }: Trace["summary"]): Loaded<Logs> {
+  return useLoad<Logs>((signal) => get<Logs>(`/traces/${traceId}/logs`, { limit: mostLogs }, signal), [traceId, spanCount], { refreshed: false });
 }
 
 /** The range of time to search in for what is like a span of the trace: an hour around it, or the last hour if it is in there. */
