@@ -162,6 +162,7 @@ describe("steps", () => {
     expect(whats(before, now)).toEqual(["p99"]);
     expect(judge(before, now, { steps: { now: of(risen), before: of(flat) } })).toMatchObject([{ what: "p99", since: 2600 }]);
     expect(judge(before, now, { steps: { now: of(flat.map((v) => v * 9)), before: of(flat) } })[0].since).toBeUndefined();
+    expect(judge(before, now, { steps: { now: of(risen.map((v, i) => (i < 15 ? v * 5 : v * 20))), before: of(flat) } })[0].since).toBeUndefined();
     expect(whats(before, now, { steps: { now: of(noisy(0)), before: of(noisy(5)) } })).toEqual([]);
   });
 });

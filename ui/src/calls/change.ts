@@ -73,6 +73,9 @@ function began(now: Steps, before: Steps, what: "share" | "p50" | "p90" | "p99",
   const most = segments(known.map((k) => k.v), before[what], up, true);
   // At its very beginning the time says nothing of when it began.
   if (!most || most.z < sureSteps || most.at < 2) return undefined;
+  // Where it was different before that step, too, it only went on to change.
+  const earlier = known.slice(0, most.at).map((k) => k.v);
+  if ((stepEvidence(earlier, before[what], up) ?? 0) > 2) return undefined;
   return now.times[known[most.at].i] - now.stepMs / 2;
 }
 

@@ -42,7 +42,7 @@ export function arrow(now: number, before: number): string {
 export function times(now: number, before: number): string {
   const r = Math.max(now / before, before / now);
   if (!Number.isFinite(r)) return "";
-  return r >= 99.5 ? ">99×" : `${r < 9.95 ? Number(r.toFixed(1)) : Math.round(r)}×`;
+  return r >= 99.5 ? "100×+" : `${r < 9.95 ? Number(r.toFixed(1)) : Math.round(r)}×`;
 }
 
 /** A length of time in whole units where they fit: 7 days, 6 hours. */

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../../api/client";
 import type { Stats } from "../../api/types";
 import { span } from "../../calls/words";
-import { bytes, count, fullTime, ms, time } from "../../format";
+import { bytes, count, fullTime, ms } from "../../format";
 import { session } from "../../shell/session";
 import { Icon } from "../../ui/Icon";
 import { t } from "./messages";
@@ -46,17 +46,19 @@ export function StoreLine() {
       {stats.readOnly && <Warning text={t.readOnly + (stats.failure ? `: ${stats.failure}` : "")} />}
       {stats.damaged > 0 && <Warning text={t.damaged(stats.damaged)} />}
       <span>
-        <b>{perSecond === undefined ? "–" : count(Math.round(perSecond))}</b> {t.perSecond}
-      </span>
-      <span>
         <b>{count(stats.storedSpans)}</b> {t.stored}
       </span>
       <span>
         <b>{bytes(stats.storedBytes)}</b> {t.size}
       </span>
-      {stats.oldestUnixNano && <span title={fullTime(ms(stats.oldestUnixNano))}>{t.since(time(ms(stats.oldestUnixNano)))}</span>}
+      {stats.oldestUnixNano && <span title={fullTime(ms(stats.oldestUnixNano))}>{t.back(span(Date.now() - ms(stats.oldestUnixNano)))}</span>}
       {kept && <span>{t.kept(kept)}</span>}
       <span>weft {stats.version}</span>
+      {perSecond !== undefined && (
+        <span>
+          <b>{count(Math.round(perSecond))}</b> {t.perSecond}
+        </span>
+      )}
     </footer>
   );
 }

@@ -11,20 +11,31 @@ import { t } from "./messages";
 import table from "../../calls/Table.module.css";
 import s from "./Examples.module.css";
 
+const most = 6;
+
 /** Traces to open: the slowest calls, and those that failed last. */
 export function Examples({ which, now }: { which: Which; now: Calls }) {
   return (
     <div class={s.examples}>
-      <List title={t.slowestCalls} q={queryOf(which)} order="slowest" more={searchURL(which, { slowest: true })} />
-      <List title={t.failedCalls} q={queryOf(which, { failed: true })} order="newest" more={searchURL(which, { failed: true })} nothing={now.errors === 0} />
+      <List title={t.slowestCalls} q={queryOf(which)} order="slowest" more={searchURL(which, { slowest: true })} calls={now.count} />
+      <List title={t.failedCalls} q={queryOf(which, { failed: true })} order="newest" more={searchURL(which, { failed: true })} calls={now.errors} />
     </div>
   );
 }
 
-function List({ title, q, order, more, nothing = false }: { title: string; q: string; order: "slowest" | "newest"; more: string; nothing?: boolean }) {
+function List({ title, q, order, more, calls }: { title: string; q: string; order: "slowest" | "newest"; more: string; calls: number }) {
   const r = range.value;
-  const found = useLoad((signal) => (nothing ? undefined : get<Found>("/search", { q, order, from: r.from, to: r.to, limit: 6, matches: 1 }, signal)), [q, order, r.from, r.to, nothing]);
+  const nothing = calls === 0;
+  const found = useLoad((signal) => (nothing ? undefined : get<Found>("/search", { q, order, from: r.from, to: r.to, limit: most, matches: 1 }, signal)), [q, order, r.from, r.to, nothing]);
   const hits = nothing ? [] : (found.data?.traces ?? []);
+  if (!found.data && !found.error && !nothing) {
+    // The place that the rows will take, so that what is below does not move.
+    return (
+      <Panel flush title={title} loading>
+        <div style={{ height: `${32 + 38 * Math.min(most, calls)}px` }} />
+      </Panel>
+    );
+  }
   return (
     <Panel flush title={title} loading={found.loading} aside={hits.length > 0 && <a href={more}>{t.more}</a>}>
       {found.error && <ProblemBox problem={found.error} retry={found.reload} />}
@@ -53,7 +64,7 @@ function List({ title, q, order, more, nothing = false }: { title: string; q: st
           </table>
         </div>
       ) : (
-        !found.error && <p class={s.nothing}>{found.loading && !nothing ? "" : nothing || order === "newest" ? t.noFailed : t.noCalls}</p>
+        !found.error && <p class={s.nothing}>{order === "newest" ? t.noFailed : t.noCalls}</p>
       )}
     </Panel>
   );

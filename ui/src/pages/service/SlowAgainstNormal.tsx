@@ -64,9 +64,11 @@ export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) 
           <span class={s.others}>{t.others(count(data.rest))}</span>
         </p>
       )}
-      {few ? (
+      {!data ? (
+        <div class={s.place} />
+      ) : few ? (
         <p class={s.nothing}>{t.fewer(data.selected)}</p>
-      ) : data && fields.length === 0 ? (
+      ) : fields.length === 0 ? (
         <p class={s.nothing}>{t.noDifference}</p>
       ) : (
         <div class={s.scroll}>
