@@ -48,6 +48,9 @@ func asProblem(err error) *Problem {
 	case errors.Is(err, context.DeadlineExceeded):
 		p.Status = http.StatusGatewayTimeout
 		p.Detail = "the query took too long; narrow the time range or add a condition on a service"
+	case errors.Is(err, store.ErrLarge):
+		p.Status = http.StatusBadRequest
+		p.Detail += "; format=columns has its outline, /find and /spans/{spanId} have its spans, /export?q=trace = … has it as a file"
 	case errors.Is(err, store.ErrTooMany):
 		p.Status = http.StatusBadRequest
 		p.Detail += "; narrow the time range, name a service, or ask for a longer step"

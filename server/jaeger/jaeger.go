@@ -147,6 +147,8 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		status = e.status
 	case errors.Is(err, context.DeadlineExceeded):
 		status, err = http.StatusGatewayTimeout, errors.New("the search took too long; narrow the time range or choose a service")
+	case errors.Is(err, store.ErrLarge):
+		status = http.StatusBadRequest
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrClosed):
 		status = http.StatusServiceUnavailable
 	}
@@ -301,7 +303,7 @@ func (h *handler) read(ctx context.Context, ids []span.TraceID, missing *[]span.
 	return func(yield func([]span.Span, error) bool) {
 		for _, id := range ids {
 			spans, err := h.Store.Trace(ctx, id)
-			if err == nil && len(spans) == 0 {
+			if err == nil && len(spans) == 0 || errors.Is(err, store.ErrLarge) && len(ids) > 1 { // the others are worth showing
 				if missing != nil {
 					*missing = append(*missing, id)
 				}

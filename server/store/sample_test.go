@@ -63,3 +63,21 @@ func TestSample(t *testing.T) {
 		t.Errorf("of nothing: a share of %v, %v", share, err)
 	}
 }
+
+// A trace that is too large for memory is refused before it is read.
+func TestLargeTrace(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir(), HeadSpans: 300, BlockRows: 50})
+	spans := newGen(4, 1000).trace(nil)
+	for i := range 100 {
+		for k := range spans {
+			spans[k].TraceID, spans[k].ID[0] = spans[0].TraceID, byte(i)
+		}
+		write(t, s, spans)
+	}
+	if got, err := s.trace(t.Context(), spans[0].TraceID, 1000); err != nil || len(got) != 1000 {
+		t.Errorf("%d spans, %v", len(got), err)
+	}
+	if _, err := s.trace(t.Context(), spans[0].TraceID, 999); err != ErrLarge {
+		t.Errorf("%v, want %v", err, ErrLarge)
+	}
+}

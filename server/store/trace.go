@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -15,11 +16,25 @@ import (
 	"github.com/weft-trace/weft/server/span"
 )
 
+// MaxTrace is how many spans Trace returns at most. With all that they have, so
+// many take about a gigabyte.
+const MaxTrace = 1_000_000
+
+// ErrLarge: a trace has more than MaxTrace spans. ScanTrace reads it.
+var ErrLarge = fmt.Errorf("the trace has more than %d spans, which is too much for one answer", MaxTrace)
+
 // Trace returns the spans of a trace by start, nil if there are none. A span
 // that was sent twice is there once.
 func (s *Store) Trace(ctx context.Context, id span.TraceID) ([]span.Span, error) {
+	return s.trace(ctx, id, MaxTrace)
+}
+
+func (s *Store) trace(ctx context.Context, id span.TraceID, most int) ([]span.Span, error) {
 	var spans []span.Span
 	err := s.ScanTrace(ctx, id, func(b *block.Block, rows []uint32) error {
+		if len(spans)+len(rows) > most {
+			return ErrLarge
+		}
 		got, err := b.Spans(rows)
 		if err != nil {
 			return err

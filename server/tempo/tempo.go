@@ -134,6 +134,8 @@ func writeError(w http.ResponseWriter, err error) int {
 		status = e.status
 	case errors.Is(err, context.DeadlineExceeded):
 		status, err = http.StatusGatewayTimeout, errors.New("the search took too long; narrow the time range or add a condition on resource.service.name")
+	case errors.Is(err, store.ErrLarge):
+		status = http.StatusBadRequest
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrClosed):
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
