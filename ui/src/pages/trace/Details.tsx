@@ -96,25 +96,29 @@ function Parts({ trace, row, span, logs, onSpan }: { trace: Trace; row: number; 
   const ofSpan = logs.data?.logs.filter((l) => l.spanId === span.spanId).length;
   const n = Object.keys(attributes).length;
   const total = n + Object.keys(resource).length;
-  const jumps = [
-    ["attributes", t.attributes, n],
-    ["events", t.events, events.length],
-    ["links", t.links, links.length],
-    ["logs", t.logs, ofSpan],
-  ] as const;
+  const jumps = (
+    [
+      ["attributes", t.attributes, n],
+      ["events", t.events, events.length],
+      ["links", t.links, links.length],
+      ["logs", t.logs, ofSpan ?? 0],
+    ] as const
+  ).filter(([, , count]) => count > 0);
   return (
     <>
       <Brief span={span} />
       <Notes trace={trace} row={row} span={span} />
-      <nav class={s.jumps} aria-label={t.sections}>
-        {jumps.map(([kind, title, count]) =>
-          count ? (
+      {jumps.length > 1 ? (
+        <nav class={s.jumps} aria-label={t.sections}>
+          {jumps.map(([kind, title, count]) => (
             <button key={kind} type="button" onClick={() => showSection(kind)}>
               {title} <span>{count.toLocaleString()}</span>
             </button>
-          ) : null,
-        )}
-      </nav>
+          ))}
+        </nav>
+      ) : (
+        <hr class={s.rule} />
+      )}
       {(exceptions.length > 0 || onSpanException) && (
         <Section kind="exceptions" title={t.exceptions} count={exceptions.length > 1 ? exceptions.length : undefined}>
           {onSpanException && exceptions.length === 0 && <Exception of={span} />}
@@ -125,7 +129,7 @@ function Parts({ trace, row, span, logs, onSpan }: { trace: Trace; row: number; 
       )}
       {query && (
         <Section kind="query" title={t.query}>
-          <div class={s.pad}>{sql ? <Sql text={query} parameters={parameters} /> : <Plain text={query} />}</div>
+          <div class={s.pad}>{sql ? <Sql text={query} system={own("db.system.name") || own("db.system")} parameters={parameters} /> : <Plain text={query} />}</div>
         </Section>
       )}
       {total > 10 && (

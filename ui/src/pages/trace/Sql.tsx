@@ -7,13 +7,16 @@ import s from "./Sql.module.css";
 import { format, tokens } from "./SqlTokens";
 
 /** A database query in colours, laid out over lines unless it has them, with the values of its parameters. */
-export function Sql({ text, parameters }: { text: string; parameters: [string, unknown][] }) {
+export function Sql({ text, system, parameters }: { text: string; system: string; parameters: [string, unknown][] }) {
   const laidOut = useMemo(() => (text.length <= 100_000 ? format(text) : text), [text]);
   const [sent, setSent] = useState(false);
   const shown = sent ? text : laidOut;
   return (
     <div class={s.sql}>
       <div class={s.bar}>
+        <h4>
+          <bdi>{visible(system.slice(0, 60)) || "SQL"}</bdi>
+        </h4>
         {laidOut !== text.trim() && (
           <Segments
             value={sent ? "sent" : "formatted"}

@@ -88,7 +88,7 @@ function Operation({ opened, trace, group: g, open, onToggle }: { opened: Opened
         <td class="num" title={exactDuration(g.total)}>
           {duration(g.total)}
         </td>
-        <td class="num">{duration(g.total / g.rows.length)}</td>
+        <td class={`num ${s.averageCell}`}>{duration(g.total / g.rows.length)}</td>
         <td class="num">{duration(trace.duration[g.row])}</td>
         <td class="num" title={exactDuration(Math.round(g.self))}>
           {duration(g.self)}
@@ -107,7 +107,8 @@ function Operation({ opened, trace, group: g, open, onToggle }: { opened: Opened
           <td class={`num ${s.quiet}`} title={t.startHelp}>
             {trace.start[r] > 0 ? `+${duration(trace.start[r])}` : duration(0)}
           </td>
-          <td colSpan={4} />
+          <td colSpan={3} />
+          <td class={s.averageCell} />
           <td class="num">{duration(trace.duration[r])}</td>
           <td class="num">{duration(trace.self[r])}</td>
         </tr>
