@@ -19,9 +19,17 @@ export function hitsOf(mask: Uint8Array): Hits {
  * somewhere in one of them, whatever its case. Undefined if it is a query that the server must answer.
  */
 export function words(text: string): string[] | undefined {
-  const list = text.trim().split(/\s+/).filter(Boolean);
-  if (/[=<>!~()"'`,&|^*]/.test(text) || list.some((w) => /^(and|or|not|in|exists)$/i.test(w))) return undefined;
-  return list.map((w) => w.toLowerCase());
+  if (/[=<>!~()"'`,&|^*]/.test(text) || /(^|\s)(and|or|not|in|exists)(\s|$)/i.test(text)) return undefined;
+  return split(text);
+}
+
+/** The words of a text that looked like a query and is none, such as "sign in" or "Close()"; undefined if it was meant as one. */
+export function plainWords(text: string): string[] | undefined {
+  return /[=<>~"'`]/.test(text) ? undefined : split(text);
+}
+
+function split(text: string): string[] {
+  return text.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
 /** The rows with all words in their name or service. */

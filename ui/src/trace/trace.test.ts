@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decode, expectedBytes } from "./columns";
 import { covered } from "./cover";
-import { findIds, findWords, nextHit, words } from "./find";
+import { findIds, findWords, nextHit, plainWords, words } from "./find";
 import { merge } from "./merge";
 import { encode, sampleId, shop } from "./sample";
 import { Flag, Trace } from "./trace";
@@ -141,6 +141,12 @@ describe("search", () => {
 
   test("leaves queries to the server", () => {
     for (const q of ["duration > 1ms", 'name = "x"', "a or b", "not x", "http.route exists", "(cart)"]) expect(words(q), q).toBeUndefined();
+  });
+
+  test("takes what is no query as words", () => {
+    expect(plainWords("Close()")).toEqual(["close()"]);
+    expect(plainWords("sign in")).toEqual(["sign", "in"]);
+    expect(plainWords("duration >")).toBeUndefined();
   });
 
   test("by ids says which are hidden", () => {

@@ -2,7 +2,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { get, Problem } from "../../api/client";
 import { remembered } from "../../remembered";
 import { place, setParams } from "../../router";
-import { findIds, findWords, hitsOf, nextHit, words, type Hits } from "../../trace/find";
+import { findIds, findWords, hitsOf, nextHit, plainWords, words, type Hits } from "../../trace/find";
 import { loadColumns } from "../../trace/load";
 import { merge } from "../../trace/merge";
 import { Flag, type Trace } from "../../trace/trace";
@@ -253,7 +253,14 @@ export class Opened {
       this.found.value = { text, hits: known, hidden, total: answer.total };
     } catch (e) {
       if (abort.signal.aborted) return;
-      this.findProblem.value = e instanceof Problem ? e : new Problem(-1, String(e));
+      const problem = e instanceof Problem ? e : new Problem(-1, String(e));
+      const plain = problem.status === 400 ? plainWords(text) : undefined;
+      if (plain) {
+        const hits = findWords(this.trace.peek(), plain);
+        this.found.value = { text, hits, hidden: [], total: hits.rows.length };
+        return;
+      }
+      this.findProblem.value = problem;
       if (!list) this.found.value = undefined;
     } finally {
       if (this.#search === abort) this.finding.value = false;
