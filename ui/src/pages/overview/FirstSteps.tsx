@@ -54,7 +54,7 @@ export function FirstSteps({ look }: { look: () => void }) {
 function Command({ text, what }: { text: string; what: string }) {
   return (
     <div class={s.command}>
-      <pre>
+      <pre tabIndex={0} aria-label={what}>
         <code>{text}</code>
       </pre>
       <Copy text={text} what={what} />

@@ -58,10 +58,9 @@ export const t = messages({
     command: "commands",
     variables: "variables",
     token: "Put a token with the scope write in the place of TOKEN.",
-    local: "This server listens on the loopback address only: programs on other machines cannot reach it. Start it with -listen to change that.",
+    local: "This server listens on the loopback address only: programs on other machines cannot reach it. Set listen.otlp_http to change that.",
     off: "This server does not receive OTLP. Turn a receiver on in its configuration: listen.otlp_http or listen.otlp_grpc.",
     accepts: "It takes",
-    guide: "Docs",
   },
   zh: {
     title: "服务",
@@ -120,9 +119,8 @@ export const t = messages({
     command: "命令",
     variables: "环境变量",
     token: "将 TOKEN 替换为具有 write 权限的令牌。",
-    local: "此服务器只监听回环地址：其他机器上的程序无法访问它。可用 -listen 启动参数更改。",
+    local: "此服务器只监听回环地址：其他机器上的程序无法访问它。可通过 listen.otlp_http 更改。",
     off: "此服务器未接收 OTLP。请在其配置中开启接收端：listen.otlp_http 或 listen.otlp_grpc。",
     accepts: "接收",
-    guide: "文档",
   },
 });
