@@ -10,11 +10,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weft-trace/weft/server/analysis"
+	"github.com/weft-trace/weft/server/block"
 	"github.com/weft-trace/weft/server/span"
 	"github.com/weft-trace/weft/server/store"
 )
@@ -326,6 +328,37 @@ func TestKept(t *testing.T) {
 	if tr, err := rd.Read(t.Context(), span.TraceID{1}); tr != nil || err != nil {
 		t.Errorf("a trace that is not there: %v, %v", tr, err)
 	}
+}
+
+// Many ask at once, for the outline and for spans, while more come in.
+func TestAtOnce(t *testing.T) {
+	spans := random(rand.New(rand.NewPCG(11, 12)), 4000)
+	rd := open(t, store.Options{BlockRows: 50, HeadSpans: 1000}, spans[:3000])
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 10 {
+				tr, err := rd.Read(t.Context(), traceID)
+				if err != nil || len(tr.IDs) < 1000 {
+					t.Errorf("%v", err)
+					return
+				}
+				tr.Fold(Selection{Limit: 100, Under: -1})
+				row := len(tr.IDs) / 2
+				if _, _, s, err := rd.Span(t.Context(), traceID, tr.IDs[row], -1); err != nil || s == nil || s.ID != tr.IDs[row] {
+					t.Errorf("span %s: %v, %v", tr.IDs[row], s, err)
+				}
+				all := func(_ *block.Block, rows []uint32) ([]uint32, error) { return rows, nil }
+				if now, rows, err := rd.Match(t.Context(), traceID, all); err != nil || len(rows) != len(now.IDs) || len(rows) < len(tr.IDs) {
+					t.Errorf("%d rows match, %v", len(rows), err)
+				}
+			}
+		})
+	}
+	for part := range slices.Chunk(spans[3000:], 100) {
+		write(t, rd.Store, part)
+	}
+	wg.Wait()
 }
 
 // Of a trace with too many spans the longest are looked at, and what is at the top.
