@@ -29,6 +29,7 @@ test.describe("behind a reverse proxy", () => {
     try {
       await wholeWay(page, server.url, await server.send("-history", "10m"));
     } finally {
+      await page.close();
       await server.stop();
     }
   });
@@ -40,6 +41,7 @@ test.describe("behind a reverse proxy", () => {
       const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/deep/down/weft/`;
       await wholeWay(page, url, await server.send("-history", "10m"));
     } finally {
+      await page.close();
       proxy.close();
       proxy.closeAllConnections();
       await server.stop();
@@ -105,6 +107,7 @@ test("a server with tokens asks for one, lets in, and lets out", async ({ page, 
     await page.goto(server.url);
     await expect(page.getByLabel("Token")).toBeVisible();
   } finally {
+    await page.close();
     await server.stop();
   }
 });

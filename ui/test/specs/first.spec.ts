@@ -40,6 +40,7 @@ test("from nothing to the first trace, live", async ({ page }) => {
     await services.getByRole("link", { name: "orders" }).click();
     await expect(page).toHaveURL(/\/service\?.*name=orders/);
   } finally {
+    await page.close();
     await shop?.stop();
     await server.stop();
   }
@@ -58,6 +59,7 @@ test("a program of any language is told where to send", async ({ page, context }
     await server.send("-traces", "one");
     await expect(page.getByRole("link", { name: "gateway" })).toBeVisible();
   } finally {
+    await page.close();
     await server.stop();
   }
 });

@@ -136,6 +136,7 @@ test("what must not happen is noticed when it happens", async ({ page, watch }) 
     watch.problems.length = 0;
     watch.expects(/broken\.example/);
   } finally {
+    await page.close();
     await server.stop();
   }
 });
