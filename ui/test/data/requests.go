@@ -217,7 +217,7 @@ func (f *flow) charge(fails bool) int {
 			f.event("retry", num("attempt", n+2))
 			f.busy(float64(int(50) << n))
 		}
-		f.fail("com.store.payments.ProviderUnavailable", "api.pay.example answered 503 three times", javaStack)
+		f.fail("com.store.payments.ProviderUnavailable", "api.pay.example answered 503 three times", paymentsStack)
 		return 503
 	}
 	f.abroad("POST", "api.pay.example", "/v1/charges", 95, 200)

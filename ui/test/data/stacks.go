@@ -50,3 +50,17 @@ const pythonStack = `Traceback (most recent call last):
     return self.index.nearest(user, n)[: self.most]
 IndexError: list index out of range
 `
+
+const paymentsStack = `com.store.payments.ProviderUnavailable: api.pay.example answered 503 three times
+	at com.store.payments.ProviderClient.charge(ProviderClient.java:127)
+	at com.store.payments.ChargeController.post(ChargeController.java:58)
+	at java.base/jdk.internal.reflect.DirectMethodHandleAccessor.invoke(DirectMethodHandleAccessor.java:103)
+	at org.springframework.web.method.support.InvocableHandlerMethod.doInvoke(InvocableHandlerMethod.java:255)
+	at org.springframework.web.servlet.DispatcherServlet.doDispatch(DispatcherServlet.java:1088)
+	at org.apache.tomcat.util.net.NioEndpoint$SocketProcessor.doRun(NioEndpoint.java:1744)
+	at java.base/java.lang.Thread.run(Thread.java:1583)
+Caused by: java.net.http.HttpTimeoutException: request timed out
+	at java.net.http/jdk.internal.net.http.HttpClientImpl.send(HttpClientImpl.java:955)
+	at com.store.payments.ProviderClient.send(ProviderClient.java:163)
+	... 6 more
+`
