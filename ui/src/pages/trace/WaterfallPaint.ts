@@ -7,6 +7,7 @@ import { Flag, type Trace } from "../../trace/trace";
 import type { Opened } from "./opened";
 import { t } from "./messages";
 import { glyph } from "./WaterfallGlyphs";
+import { paintCovered, paintEvents, paintPath, Scale } from "./WaterfallMarks";
 import { Texts } from "./WaterfallTexts";
 
 export const rowHeight = 24;
@@ -50,7 +51,7 @@ export class Painter {
   #colors!: Colors;
   #texts: Texts;
   #covers: Covers;
-  #marks = new Uint8Array(0); // per pixel: on the critical path, for closed rows with many pieces
+  #scale = new Scale();
   #knee: number; // the level that hardly a row is deeper than
 
   layout: Layout = { width: 0, height: 0, tree: 0, top: 0 };
@@ -103,7 +104,6 @@ export class Painter {
     this.canvas.style.height = `${height}px`;
     const rows = Math.ceil(height / rowHeight) + 2;
     if (this.stubs.length < 2 * rows) this.stubs = new Float32Array(2 * rows);
-    if (this.#marks.length < width) this.#marks = new Uint8Array(width + 1);
   }
 
   /** Pixels from the left for a point in time. */
@@ -157,6 +157,8 @@ export class Painter {
     const rows = opened.tree;
     const dim = opened.dim.peek();
     const selected = opened.selected.peek();
+    const { from, until } = opened.zoom.peek();
+    this.#scale.set(from, until, tree + edge, this.axis);
 
     ctx.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     ctx.textBaseline = "middle";
@@ -290,13 +292,23 @@ export class Painter {
       ctx.fillStyle = color;
       if (b - a > 5) roundRect(ctx, a, y + barTop, b - a, barHeight, 2.5);
       else ctx.fillRect(a, y + barTop, b - a, barHeight);
-      if (b - a > 5) this.#covered(row, y, a, b);
+      if (b - a > 5) {
+        const alpha = ctx.globalAlpha;
+        ctx.fillStyle = c.surface;
+        ctx.globalAlpha = alpha * 0.62;
+        paintCovered(ctx, this.#covers.of(row), this.#scale, a, b, y + barTop + 1, barHeight - 2);
+        ctx.globalAlpha = alpha;
+      }
       if (trace.is(row, Flag.error)) {
         ctx.fillStyle = c.errorFill;
         ctx.fillRect(a, y + barTop - 2, 3, barHeight + 4);
       }
-      this.#path(row, y);
-      this.#events(row, y);
+      const { path, end } = trace;
+      ctx.fillStyle = c.slow;
+      // Of the span itself, and of all that is below if that is not shown.
+      paintPath(ctx, path, path.first[row], path.first[opened.tree.closed[row] ? end[row] : row + 1], this.#scale, tree, width, y + pathTop);
+      ctx.fillStyle = c.text;
+      paintEvents(ctx, trace, row, this.#scale, y + barTop, barHeight);
 
       texts.small();
       const label = texts.duration(trace.duration[row]);
@@ -349,103 +361,6 @@ export class Painter {
     const i = 2 * (position - this.first);
     this.stubs[i] = x;
     this.stubs[i + 1] = x + w;
-  }
-
-  /** Where children ran the bar is paler: what stays in full colour is the span's own time. */
-  #covered(row: number, y: number, a: number, b: number): void {
-    const list = this.#covers.of(row);
-    if (list.length === 0) return;
-    const ctx = this.#ctx;
-    const alpha = ctx.globalAlpha;
-    ctx.fillStyle = this.#colors.surface;
-    ctx.globalAlpha = alpha * 0.62;
-    const { from: left, until: right } = this.opened.zoom.peek();
-    const scale = this.axis / (right - left);
-    const zero = this.layout.tree + edge - left * scale;
-    // The first piece that ends in sight.
-    let lo = 0;
-    let hi = list.length / 2;
-    const begin = this.time(a);
-    while (lo < hi) {
-      const mid = (lo + hi) >> 1;
-      if (list[2 * mid + 1] < begin) lo = mid + 1;
-      else hi = mid;
-    }
-    // Pieces within one pixel of one another are drawn as one.
-    let from = NaN;
-    let until = NaN;
-    for (let i = lo; i < list.length / 2; i++) {
-      const x0 = Math.max(a, zero + list[2 * i] * scale);
-      if (x0 > b) break;
-      const x1 = Math.min(b, zero + list[2 * i + 1] * scale);
-      if (x0 - until < 0.5) {
-        until = Math.max(until, x1);
-        continue;
-      }
-      if (until > from) ctx.fillRect(from, y + barTop + 1, until - from, barHeight - 2);
-      from = x0;
-      until = x1;
-    }
-    if (until > from) ctx.fillRect(from, y + barTop + 1, until - from, barHeight - 2);
-    ctx.globalAlpha = alpha;
-  }
-
-  /** The critical path's line: of the span itself, and of all that is below if that is not shown. */
-  #path(row: number, y: number): void {
-    const { path, end } = this.trace;
-    const first = path.first[row];
-    const last = path.first[this.opened.tree.closed[row] ? end[row] : row + 1];
-    if (first === last) return;
-    const { tree, width } = this.layout;
-    const ctx = this.#ctx;
-    ctx.fillStyle = this.#colors.slow;
-    if (last - first < 200) {
-      for (let k = first; k < last; k++) {
-        const i = path.byRow[k];
-        const x0 = Math.max(this.x(path.from[i]), tree);
-        const x1 = Math.min(this.x(path.until[i]), width);
-        if (x1 < x0) continue;
-        if (!path.idle[i] || x1 - x0 < 8) ctx.fillRect(x0, y + pathTop, Math.max(x1 - x0, 1), 3);
-        else for (let x = x0; x < x1; x += 7) ctx.fillRect(x, y + pathTop, Math.min(4, x1 - x), 3); // waited for, but not running
-      }
-      return;
-    }
-    const { from: left, until: right } = this.opened.zoom.peek();
-    const scale = this.axis / (right - left);
-    const zero = tree + edge - left * scale;
-    const marks = this.#marks;
-    marks.fill(0);
-    for (let k = first; k < last; k++) {
-      const i = path.byRow[k];
-      const x0 = Math.max(Math.floor(zero + path.from[i] * scale), tree);
-      const x1 = Math.min(Math.ceil(zero + path.until[i] * scale), width);
-      for (let x = x0; x < x1; x++) marks[x] = 1;
-    }
-    for (let x = tree; x < width; x++) {
-      if (!marks[x]) continue;
-      const x0 = x;
-      while (x < width && marks[x]) x++;
-      ctx.fillRect(x0, y + pathTop, x - x0, 3);
-    }
-  }
-
-  #events(row: number, y: number): void {
-    const { firstEvent, eventTime } = this.trace;
-    if (firstEvent[row] === firstEvent[row + 1]) return;
-    const ctx = this.#ctx;
-    ctx.fillStyle = this.#colors.text;
-    let before = -2;
-    for (let e = firstEvent[row]; e < firstEvent[row + 1]; e++) {
-      const x = Math.round(this.x(eventTime[e]));
-      if (x - before < 2) continue;
-      before = x;
-      ctx.beginPath();
-      ctx.moveTo(x - 3, y + barTop - 4);
-      ctx.lineTo(x + 3, y + barTop - 4);
-      ctx.lineTo(x, y + barTop + 1);
-      ctx.fill();
-      ctx.fillRect(x - 0.5, y + barTop, 1, barHeight);
-    }
   }
 }
 
