@@ -206,7 +206,7 @@ export default function Flame({ opened }: { opened: Opened }) {
 /** The words of a node for screen readers. */
 function words(tree: FlameTree, layout: FlameLayout, node: number): string {
   const row = tree.row[node];
-  return t.label(clean(tree.trace.serviceOf(row)) || t.noService, clean(tree.trace.nameOf(row)) || t.noName, t.spans(tree.spans[node]), percent(layout.width[node]));
+  return t.label(clean(tree.trace.serviceOf(row).slice(0, 200)) || t.noService, clean(tree.trace.nameOf(row).slice(0, 300)) || t.noName, t.spans(tree.spans[node]), percent(layout.width[node]));
 }
 
 /** The node that the keyboard is at and those beside it, as elements that nobody sees. */
@@ -233,18 +233,20 @@ function Largest({ tree, layout }: { tree: FlameTree; layout: FlameLayout }) {
     return nodes.sort((a, b) => layout.width[b] - layout.width[a]).slice(0, 20);
   }, [tree, layout]);
   return (
-    <table class="hidden-text">
-      <caption>{t.largest}</caption>
-      <tbody>
-        {list.map((k) => (
-          <tr key={k}>
-            <th scope="row">{words(tree, layout, k)}</th>
-            <td>
-              {t.level} {tree.depth[k]}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <div class="hidden-text">
+      <table>
+        <caption>{t.largest}</caption>
+        <tbody>
+          {list.map((k) => (
+            <tr key={k}>
+              <th scope="row">{words(tree, layout, k)}</th>
+              <td>
+                {t.level} {tree.depth[k]}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
