@@ -18,7 +18,7 @@ export function Charts({ red, loading }: { red: Red; loading: boolean }) {
   return (
     <div class={s.charts}>
       <Panel title={t.rate} loading={loading} aside={<span class={s.hint}>{t.zoomHint}</span>}>
-        <Chart {...chart} label={t.rateChart} format={rate} series={[{ name: t.ok, color: "--accent", fill: true, values: over.ok }, ...(failing ? [{ name: t.failed, color: "--error-fill", fill: true, values: over.errors }] : []), ...behind(overBefore.rate)]} />
+        <Chart {...chart} label={t.rateChart} format={rate} series={[{ name: t.ok, color: "--accent", fill: true, values: over.ok }, ...(failing ? [{ name: t.failed, color: "--error-fill", fill: true, values: over.errors }] : []), ...behind(red.rateBefore)]} />
       </Panel>
       <Panel title={t.errors} loading={loading}>
         <Chart {...chart} label={t.errorChart} format={percent} least={0.01} series={[{ name: t.errors, color: failing ? "--error-fill" : "--border-strong", fill: failing, values: over.share }, ...behind(overBefore.share)]} />

@@ -34,9 +34,11 @@ export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) 
   const selected = group === "errors" ? "status = error" : condition("duration", ">", queryDuration(limit));
   const q = queryOf(which);
   // The threshold moves a little whenever something comes in; the question is a new one only with the range or the group.
-  const found = useLoad(async (signal) => ({ ...(await get<Differences>("/differences", { q, selected, from: r.from, to: r.to, limit: 40, values: 4 }, signal)), over: limit }), [q, group, r.from, r.to, seldom()], { refreshed: false });
+  const found = useLoad(async (signal) => ({ ...(await get<Differences>("/differences", { q, selected, from: r.from, to: r.to, limit: 40, values: 4, budget: "1s" }, signal)), over: limit }), [q, group, r.from, r.to, seldom()], { refreshed: false });
   const data = found.data;
   const fields = telling(data?.keys ?? [], group === "errors" ? "status" : "duration");
+  const share = data?.share ?? 1;
+  const about = (n: number) => (share < 1 ? `≈ ${count(Math.round(n / share))}` : count(n));
   const few = data && data.selected < fewest;
   return (
     <Panel
@@ -57,11 +59,12 @@ export function SlowAgainstNormal({ which, now }: { which: Which; now: Calls }) 
       }
     >
       {found.error && <ProblemBox problem={found.error} retry={found.reload} />}
-      {data?.partial && <Partial why={data.why} />}
+      {data?.partial && share >= 1 && <Partial why={data.why} />}
       {data && (
         <p class={s.legend}>
-          <span class={s.here}>{t.differentCalls(count(data.selected)) + (data.over ? ` · ${t.slower(duration(data.over))}` : "")}</span>
-          <span class={s.others}>{t.others(count(data.rest))}</span>
+          <span class={s.here}>{t.differentCalls(about(data.selected)) + (data.over ? ` · ${t.slower(duration(data.over))}` : "")}</span>
+          <span class={s.others}>{t.others(about(data.rest))}</span>
+          {share < 1 && <span class={s.estimated}>{t.estimated(percent(share))}</span>}
         </p>
       )}
       {!data ? (

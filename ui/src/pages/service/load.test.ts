@@ -36,6 +36,11 @@ it("puts now and before together", () => {
   expect(alongside(r.over.times, r.overBefore, r.overBefore.rate, r.to - r.from)).toEqual([0.5, 1, 1.5]);
 });
 
+it("has no rate where the store does not reach back to", () => {
+  const r = red(list(to, [60, 60, 60]), list(to - 3 * minute, [0, 30, 30]), { oldestUnixNano: `${to - 5 * minute + 1000}000000` });
+  expect(r.rateBefore).toEqual([null, 0.5, 0.5]);
+});
+
 it("knows nothing of a time without calls", () => {
   const r = red(list(to, [60, 120, 60]), list(to - 3 * minute, [0, 0, 0]), { oldestUnixNano: `${to - 3 * minute}000000` });
   expect(r.before).toEqual({ count: 0, errors: 0, rate: 0 });

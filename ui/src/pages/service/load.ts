@@ -12,6 +12,7 @@ export interface Red {
   before: Calls;
   over: Columns;
   overBefore: Columns; // its times are those of the time before
+  rateBefore: (number | null)[]; // null where the store does not reach back to
   changes: Change[];
   covered: number; // the part of the time before that the store knows
 }
@@ -52,8 +53,10 @@ export function red(nowAnswer: SeriesList, beforeAnswer: SeriesList, stats: Pick
   const before = beforeAnswer.series[0]?.total ?? none;
   const over = columns(nowAnswer.series[0]?.points ?? [], nowAnswer.stepNanos, from, to);
   const overBefore = columns(beforeAnswer.series[0]?.points ?? [], beforeAnswer.stepNanos, toMs(beforeAnswer.fromUnixNano), toMs(beforeAnswer.toUnixNano));
-  const covered = coveredBefore(from, to, stats.oldestUnixNano ? toMs(stats.oldestUnixNano) : undefined);
-  return { from, to, now, before, over, overBefore, covered, changes: changes({ now, before, covered, seconds: (to - from) / 1000, silent: silentSince(over, to)?.since, steps: { now: over, before: overBefore } }) };
+  const oldest = stats.oldestUnixNano ? toMs(stats.oldestUnixNano) : undefined;
+  const covered = coveredBefore(from, to, oldest);
+  const rateBefore = overBefore.rate.map((v, i) => (oldest !== undefined && overBefore.times[i] + overBefore.stepMs / 2 < oldest ? null : v));
+  return { from, to, now, before, over, overBefore, rateBefore, covered, changes: changes({ now, before, covered, seconds: (to - from) / 1000, silent: silentSince(over, to)?.since, steps: { now: over, before: overBefore } }) };
 }
 
 export interface ServiceData {
