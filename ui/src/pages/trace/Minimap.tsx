@@ -1,5 +1,6 @@
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { serviceColor } from "../../theme/service";
 import { isDark } from "../../theme/theme";
 import { precise } from "../../trace/ticks";
 import { t } from "./messages";
@@ -30,6 +31,7 @@ export function Minimap({ opened }: { opened: Opened }) {
   }, [trace, width]);
   useSignalEffect(() => {
     isDark.value;
+    opened.trace.value.services.forEach(serviceColor); // they change when services become known
     const id = requestAnimationFrame(() => {
       const wide = box.current?.clientWidth ?? 0;
       if (wide > 0) paintMinimap(canvas.current!, opened.trace.peek(), wide, height);

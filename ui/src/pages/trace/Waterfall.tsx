@@ -2,6 +2,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { lang } from "../../i18n";
 import { remembered } from "../../remembered";
+import { serviceColor } from "../../theme/service";
 import { isDark } from "../../theme/theme";
 import { Divider } from "./Divider";
 import { t } from "./messages";
@@ -101,6 +102,7 @@ export function Waterfall({ opened }: { opened: Opened }) {
   useSignalEffect(() => {
     isDark.value;
     lang.value;
+    opened.trace.value.services.forEach(serviceColor); // they change when services become known
     // The theme's tokens hold once the attribute that selects them is set, which is an effect as well.
     const id = requestAnimationFrame(() => {
       painter.current?.restyle();
