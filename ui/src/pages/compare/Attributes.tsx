@@ -20,7 +20,7 @@ export function Attributes({ q, then, now }: { q: string; then: Window; now: Win
     (signal) =>
       get<Differences>(
         "/differences",
-        { q, from: Math.round(then.from), to: Math.round(now.to), boxFrom: Math.round(now.from), boxTo: Math.round(now.to), restFrom: Math.round(then.from), restTo: Math.round(then.to), limit: 40, values: 4 },
+        { q, from: Math.round(then.from), to: Math.round(now.to), boxFrom: Math.round(now.from), boxTo: Math.round(now.to), restFrom: Math.round(then.from), restTo: Math.round(then.to), limit: 40, values: 4, budget: "1s" },
         signal,
       ),
     [q, then.from, now.from, now.to],

@@ -38,7 +38,7 @@ export function Times() {
       const width = now.to - now.from;
       const back = base === "day" ? day : base === "week" ? 7 * day : width;
       const then = { from: now.from - back, to: now.to - back };
-      const ask = (w: { from: number; to: number }) => get<Aggregate>("/aggregate", { q, from: Math.round(w.from), to: Math.round(w.to), by: "service,name,kind", step: `${Math.ceil(width / 1000)}s`, limit: 1000 }, signal);
+      const ask = (w: { from: number; to: number }) => get<Aggregate>("/aggregate", { q, from: Math.round(w.from), to: Math.round(w.to), by: "service,name,kind", step: `${Math.ceil(width / 1000)}s`, limit: 1000, budget: "1s" }, signal);
       const [a, b] = await Promise.all([ask(then), ask(now)]);
       return { then, now, before: a, after: b, rows: rows(a, b, width / 1000) };
     },
