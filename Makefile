@@ -7,7 +7,7 @@ FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose own goroutines share memory.
-CONCURRENT = ./rt/trace ./rt/agent ./watch ./server ./server/aggregate ./server/block ./server/ingest ./server/store
+CONCURRENT = ./rt/trace ./rt/agent ./watch ./server ./server/aggregate ./server/block ./server/ingest ./server/outline ./server/store
 
 .PHONY: help
 help: ## list the targets
