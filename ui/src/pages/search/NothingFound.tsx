@@ -17,7 +17,8 @@ const longer = [
 export function NothingFound({ q }: { q: string }) {
   const list = conditions(q) ?? [];
   const b = bounds(range.value);
-  const wider = longer.filter((l) => l.hours * 3600e3 > (b.to - b.from) * 1.5);
+  const width = b.to - b.from;
+  const wider = range.value.relative ? longer.filter((l) => l.hours * 3600e3 > width * 1.5) : [];
   return (
     <Empty title={q.trim() ? t.nothing : t.nothingAtAll}>
       {list.length > 0 && (
@@ -40,6 +41,14 @@ export function NothingFound({ q }: { q: string }) {
               </li>
             )}
           </ul>
+        </div>
+      )}
+      {!range.value.relative && (
+        <div class={s.way}>
+          <p>{list.length > 0 ? t.widen : t.widenAlone}</p>
+          <Button icon="clock" onClick={() => setRange({ from: b.from - width, to: Math.max(b.to, Math.min(b.to + width, Date.now())) })}>
+            {t.around}
+          </Button>
         </div>
       )}
       {wider.length > 0 && (

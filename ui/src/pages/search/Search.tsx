@@ -18,7 +18,6 @@ export default function Search() {
   const [facets, setFacets] = useState(false); // where there is no room for them beside the results
   const take = useTyped();
   const now = shown();
-  // Colours of their own for all services of the range; when they are known, what is shown is drawn anew.
   return (
     <div class={page.page}>
       <h1 class="hidden-text">{t.search}</h1>

@@ -40,7 +40,7 @@ export function first<T>(answer: Promise<T>): Promise<T> {
     done = true;
     if (--urgent > 0) return;
     for (const go of answered.splice(0)) go();
-    next();
+    setTimeout(() => urgent === 0 && next()); // unless those that just waited are urgent themselves
   };
   const timer = setTimeout(finish, patience);
   answer.then(finish, finish).finally(() => clearTimeout(timer));
