@@ -9,7 +9,7 @@ export function zone(): string {
   return utc.value ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** A duration in nanoseconds with three significant digits: 850 ns, 12.3 µs, 4.56 ms, 1.20 s, 2 m 5 s, 3 h 20 m. */
+/** A duration in nanoseconds with three significant digits: 850 ns, 12.3 µs, 4.56 ms, 1.20 s, 2 min 5 s, 3 h 20 min. */
 export function duration(ns: number | null | undefined): string {
   if (ns === null || ns === undefined || Number.isNaN(ns)) return "–";
   const sign = ns < 0 ? "−" : "";
@@ -20,9 +20,9 @@ export function duration(ns: number | null | undefined): string {
   if (n < 999.5e6) return `${sign}${digits(n / 1e6)} ms`;
   if (n < 59.95e9) return `${sign}${digits(n / 1e9)} s`;
   const s = Math.round(n / 1e9);
-  if (s < 3600) return `${sign}${Math.floor(s / 60)} m${s % 60 ? ` ${s % 60} s` : ""}`;
+  if (s < 3600) return `${sign}${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ""}`;
   const m = Math.round(s / 60);
-  if (m < 48 * 60) return `${sign}${Math.floor(m / 60)} h${m % 60 ? ` ${m % 60} m` : ""}`;
+  if (m < 48 * 60) return `${sign}${Math.floor(m / 60)} h${m % 60 ? ` ${m % 60} min` : ""}`;
   return `${sign}${digits(m / 1440)} d`;
 }
 

@@ -4,8 +4,8 @@ import type { Services } from "../api/types";
 import { isDark } from "./theme";
 
 // The colour of a service: the same on every page, by its name. None is red or amber, which mean something.
-const light = ["#3f74c9", "#8a5cc7", "#1f8f86", "#5b8c2a", "#a8683a", "#b0519e", "#2f8fb8", "#6b6fd1", "#8d7a1f", "#5f7385", "#3a9a5c", "#9c5a7a"];
-const dark = ["#7aa5ec", "#b593ec", "#4fc4ba", "#96c560", "#d6996b", "#de8bcd", "#64bde3", "#9fa2f2", "#c4b04e", "#97abbd", "#6ccb8d", "#d095b0"];
+const light = ["#3f74c9", "#8a5cc7", "#1f8f86", "#5b8c2a", "#a8683a", "#b0519e", "#2f8fb8", "#6b6fd1", "#8d7a1f", "#5f7385", "#3a9a5c", "#9c5a7a", "#1d4f91", "#5e3a94", "#0f5f58", "#3d6316", "#7a4a24", "#7d2f70", "#1c6685", "#44515f"];
+const dark = ["#7aa5ec", "#b593ec", "#4fc4ba", "#96c560", "#d6996b", "#de8bcd", "#64bde3", "#9fa2f2", "#c4b04e", "#97abbd", "#6ccb8d", "#d095b0", "#a9c6f5", "#d3bff6", "#8fdcd4", "#bcdc97", "#e6bf9f", "#edb9e2", "#9fd6ef", "#c3d0dc"];
 
 const known = new Map<string, number>();
 const changes = signal(0);
@@ -59,7 +59,8 @@ export function distinguish(names: readonly string[]): void {
 export async function settleColors(): Promise<void> {
   const late = new Promise<void>((done) => setTimeout(done, 500));
   const asked = get<Services>("/services", { from: "-24h", step: "24h", limit: 1000 }).then(
-    (all) => distinguish(all.services.map((s) => s.name)), // by name
+    // The busiest first: if there are more services than colours, rare ones share one.
+    (all) => distinguish(all.services.sort((a, b) => b.spans - a.spans || (a.name < b.name ? -1 : 1)).map((s) => s.name)),
     () => {}, // the page itself says that the server is away
   );
   await Promise.race([asked, late]);

@@ -20,7 +20,8 @@ export function VirtualRows({ count, rowHeight, label, class: c, children }: Pro
   const box = useRef<HTMLDivElement>(null);
   const [window, setWindow] = useState({ first: 0, last: 40 });
   const update = () => {
-    const el = box.current!;
+    const el = box.current;
+    if (!el) return; // the view was left
     const first = Math.max(0, Math.floor(el.scrollTop / rowHeight) - spare);
     const last = Math.ceil((el.scrollTop + el.clientHeight) / rowHeight) + spare;
     setWindow((w) => (w.first === first && w.last === last ? w : { first, last }));

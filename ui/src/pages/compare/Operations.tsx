@@ -1,5 +1,6 @@
 import type { Comparison } from "../../api/types";
 import { duration } from "../../format";
+import { kindName } from "../../kinds";
 import { Service } from "../../ui/Service";
 import { t } from "./messages";
 import table from "../../calls/Table.module.css";
@@ -32,7 +33,7 @@ export function Operations({ comparison: c }: { comparison: Comparison }) {
                     <span class={s.operation}>
                       <Service name={o.service} />
                       <bdi class={s.name}>{o.name}</bdi>
-                      <span class={s.kind}>{o.kind}</span>
+                      <span class={s.kind}>{kindName(o.kind)}</span>
                     </span>
                   </td>
                   <td class="num">{o.a.count === o.b.count ? o.a.count : `${o.a.count} → ${o.b.count}`}</td>

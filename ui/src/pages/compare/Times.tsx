@@ -12,6 +12,7 @@ import { distinguish } from "../../theme/service";
 import { Button, Segments } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
 import { QueryInput } from "../../ui/QueryInput";
+import { kindName } from "../../kinds";
 import { Service } from "../../ui/Service";
 import { Empty, Partial, ProblemBox } from "../../ui/State";
 import { Attributes } from "./Attributes";
@@ -151,7 +152,7 @@ function OperationRow({ row: r }: { row: Row }) {
         <a class={s.operation} href={serviceURL(r.service, r.name, r.kind)}>
           <Service name={r.service} />
           <bdi class={s.name}>{r.name}</bdi>
-          <span class={s.kind}>{r.kind}</span>
+          <span class={s.kind}>{kindName(r.kind)}</span>
         </a>
       </td>
       <td class="num">

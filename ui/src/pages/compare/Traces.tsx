@@ -36,7 +36,7 @@ export function Traces() {
     <>
       <div class={s.cards}>
         <Card letter={t.a} id={a} summary={a ? first.data : undefined} param="a" />
-        <Button icon="compare" label={t.swap} disabled={!a || !b} onClick={() => setParams({ a: b, b: a })} />
+        <Button icon="swap" label={t.swap} disabled={!a || !b} onClick={() => setParams({ a: b, b: a })} />
         <Card letter={t.b} id={b} summary={b ? second.data : undefined} param="b" />
       </div>
       {!both.data && (first.loading || second.loading || both.loading) && <Progress on />}
@@ -97,7 +97,7 @@ function Card({ letter, id, summary: x, param }: { letter: string; id: string; s
     return (
       <section class={s.card} aria-label={letter}>
         <Letter letter={letter} />
-        <IdForm param={param} />
+        <IdForm param={param} letter={letter} />
       </section>
     );
   }
@@ -132,20 +132,25 @@ function Card({ letter, id, summary: x, param }: { letter: string; id: string; s
   );
 }
 
-function IdForm({ param }: { param: "a" | "b" }) {
+const isId = (text: string) => /^[0-9a-f]{1,32}$/.test(text.trim().toLowerCase());
+const whole = (text: string) => text.trim().toLowerCase().padStart(32, "0");
+
+function IdInput({ letter, value, onInput }: { letter: string; value: string; onInput: (v: string) => void }) {
+  return <input class={s.id} value={value} onInput={(e) => onInput(e.currentTarget.value)} placeholder={t.traceId} aria-label={`${t.traceId} ${letter}`} title={value !== "" && !isId(value) ? t.badId : undefined} aria-invalid={value !== "" && !isId(value)} spellcheck={false} autocomplete="off" />;
+}
+
+function IdForm({ param, letter }: { param: "a" | "b"; letter: string }) {
   const [text, setText] = useState("");
-  const id = text.trim().toLowerCase();
-  const valid = /^[0-9a-f]{1,32}$/.test(id);
   return (
     <form
       class={s.idForm}
       onSubmit={(e) => {
         e.preventDefault();
-        if (valid) setParams({ [param]: id.padStart(32, "0") });
+        if (isId(text)) setParams({ [param]: whole(text) });
       }}
     >
-      <input class={s.id} value={text} onInput={(e) => setText(e.currentTarget.value)} placeholder={t.traceId} aria-label={`${t.traceId} ${param.toUpperCase()}`} aria-invalid={text !== "" && !valid} spellcheck={false} autocomplete="off" />
-      <Button type="submit" disabled={!valid} title={valid || !text ? undefined : t.badId}>
+      <IdInput letter={letter} value={text} onInput={setText} />
+      <Button type="submit" disabled={!isId(text)}>
         {t.open}
       </Button>
     </form>
@@ -153,14 +158,28 @@ function IdForm({ param }: { param: "a" | "b" }) {
 }
 
 function Choose() {
+  const [a, setA] = useState("");
+  const [b, setB] = useState("");
   return (
     <Panel>
       <Empty title={t.chooseTitle}>
         <p>{t.chooseHint}</p>
-        <div class={s.choose}>
+        <form
+          class={s.choose}
+          onSubmit={(e) => {
+            e.preventDefault();
+            if (isId(a)) setParams({ a: whole(a), b: isId(b) ? whole(b) : null });
+          }}
+        >
           <Letter letter={t.a} />
-          <IdForm param="a" />
-        </div>
+          <IdInput letter={t.a} value={a} onInput={setA} />
+          <Letter letter={t.b} />
+          <IdInput letter={t.b} value={b} onInput={setB} />
+          <span />
+          <Button type="submit" look="primary" disabled={!isId(a) || (b !== "" && !isId(b))}>
+            {b === "" ? t.next : t.open}
+          </Button>
+        </form>
         <a href={url("search")}>{t.toSearch}</a>
       </Empty>
     </Panel>

@@ -23,8 +23,6 @@ interface View {
 
 const readable = 0.45; // the scale below which names cannot be read
 
-const legendHeight = 34; // is kept free at the bottom
-
 const clamp = (v: number, min: number, max: number) => Math.min(max, Math.max(min, v));
 
 /** The second line of a node. */
@@ -73,7 +71,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
     const el = box.current;
     if (!el) return;
     // Not smaller than can be read: of a large map its upper left is shown.
-    const height = el.clientHeight - legendHeight;
+    const height = el.clientHeight;
     const scale = clamp(Math.min(el.clientWidth / layout.width, height / layout.height), readable, 1.15);
     setView({ scale, x: Math.max(0, (el.clientWidth - layout.width * scale) / 2), y: Math.max(0, (height - layout.height * scale) / 2) });
     moved.current = false;
@@ -160,7 +158,8 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
   const labels = graph.edges.length <= 24;
 
   return (
-    <div ref={box} class={s.diagram} onPointerDown={drag}>
+    <div class={s.diagram}>
+    <div ref={box} class={s.field} onPointerDown={drag}>
       <svg width="100%" height="100%" role="group" aria-label={t.canvas(graph.nodes.length, graph.edges.length)}>
         <defs>
           {["plain", "bad"].map((k) => (
@@ -222,6 +221,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
         <Button icon="plus" label={t.zoomIn} onClick={() => zoom(1.25)} />
         <Button icon="minus" label={t.zoomOut} onClick={() => zoom(0.8)} />
         <Button icon="fit" label={t.fit} onClick={fit} />
+      </div>
       </div>
       <p class={s.legend}>{t.legend}</p>
     </div>

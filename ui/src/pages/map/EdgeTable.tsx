@@ -1,60 +1,63 @@
-import { errorShare, type Edge, type Graph } from "./graph";
-import { useState } from "preact/hooks";
+import { SortHeader } from "../../calls/SortHeader";
+import { readSort, sorted } from "../../calls/sort";
+import { place } from "../../router";
 import { Panel } from "../../ui/Panel";
-import { Figures, NodeName } from "./Side";
+import { errorShare, type Edge, type Graph } from "./graph";
 import { t } from "./messages";
+import { Figures, NodeName } from "./Side";
+import table from "../../calls/Table.module.css";
 import s from "./Map.module.css";
 
-const orders: Record<string, (e: Edge) => number> = {
+const values: Record<string, (e: Edge) => string | number | undefined> = {
+  caller: (e) => e.from,
+  callee: (e) => e.to,
   rate: (e) => e.calls.count,
   errors: (e) => errorShare(e.calls),
-  p99: (e) => e.calls.p99 ?? 0,
+  p99: (e) => e.calls.p99,
 };
 
 /** The map as text: every connection in a row. */
 export function EdgeTable({ graph, shown, onSelect }: { graph: Graph; shown: (e: Edge) => boolean; onSelect: (id: string) => void }) {
-  const [by, setBy] = useState("rate");
-  const edges = graph.edges.filter(shown).sort((a, b) => orders[by](b) - orders[by](a));
-  const header = (key: string, text: string) => (
-    <th scope="col" class="num" aria-sort={by === key ? "descending" : "none"}>
-      <button type="button" class={s.sort} onClick={() => setBy(key)}>
-        {text}
-        {by === key ? " ↓" : ""}
-      </button>
-    </th>
-  );
+  const sort = readSort(place.value.params.get("sort"), Object.keys(values), "rate");
+  const header = (column: string, text: string, number = true) => <SortHeader column={column} text={text} sort={sort} standard="rate" number={number} />;
   return (
-    <Panel flush class={s.tablePanel}>
-      <table class={s.table}>
-        <thead>
-          <tr>
-            <th scope="col">{t.caller}</th>
-            <th scope="col">{t.callee}</th>
-            <th scope="col">{t.how}</th>
-            {header("rate", t.rate)}
-            {header("errors", t.errors)}
-            {header("p99", t.p99)}
-          </tr>
-        </thead>
-        <tbody>
-          {edges.map((e) => (
-            <tr key={e.id}>
-              <td>
-                <button type="button" class={s.go} onClick={() => onSelect(e.from)}>
-                  <NodeName graph={graph} id={e.from} />
-                </button>
-              </td>
-              <td>
-                <button type="button" class={s.go} onClick={() => onSelect(e.to)}>
-                  <NodeName graph={graph} id={e.to} />
-                </button>
-              </td>
-              <td class={s.system}>{[t[e.connection], e.system].filter(Boolean).join(" · ")}</td>
-              <Figures calls={e.calls} />
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Panel>
+    <div class={s.tablePanel}>
+      <Panel flush>
+        <div class={table.scroll}>
+          <table class={table.table}>
+            <thead>
+              <tr>
+                {header("caller", t.caller, false)}
+                {header("callee", t.callee, false)}
+                <th scope="col" class={table.head}>
+                  {t.how}
+                </th>
+                {header("rate", t.rate)}
+                {header("errors", t.errors)}
+                {header("p99", t.p99)}
+              </tr>
+            </thead>
+            <tbody>
+              {sorted(graph.edges.filter(shown), sort, values[sort.by], (e) => e.id).map((e) => (
+                <tr key={e.id}>
+                  <td>
+                    <button type="button" class={s.go} onClick={() => onSelect(e.from)}>
+                      <NodeName graph={graph} id={e.from} />
+                    </button>
+                  </td>
+                  <td>
+                    <button type="button" class={s.go} onClick={() => onSelect(e.to)}>
+                      <NodeName graph={graph} id={e.to} />
+                    </button>
+                  </td>
+                  <td class={s.system}>{[t[e.connection], e.system].filter(Boolean).join(" · ")}</td>
+                  <Figures calls={e.calls} />
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </Panel>
+    </div>
   );
 }

@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import { get, useLoad } from "../../api/client";
-import type { Graph as Answer } from "../../api/types";
+import type { Graph as Answer, Services } from "../../api/types";
 import { range, rangeParams } from "../../range";
 import { place, setParams, url } from "../../router";
 import { distinguish } from "../../theme/service";
@@ -19,9 +19,15 @@ const most = 40; // nodes that a map can show so that one can read it
 /** Who calls whom, how often, how well. */
 export default function Map() {
   const r = range.value;
-  const { data, error, loading, reload } = useLoad((signal) => get<Answer>("/graph", { from: r.from, to: r.to }, signal), [r.from, r.to]);
+  const { data, error, loading, reload } = useLoad(
+    async (signal) => {
+      const [graph, services] = await Promise.all([get<Answer>("/graph", { from: r.from, to: r.to }, signal), get<Services>("/services", { from: r.from, to: r.to }, signal)]);
+      return { ...graph, services: services.services };
+    },
+    [r.from, r.to],
+  );
   const whole = useMemo(() => {
-    const g = data && graphOf(data);
+    const g = data && graphOf(data, data.services);
     if (g) distinguish(g.nodes.filter((n) => n.type === "service").map((n) => n.name));
     return g;
   }, [data]);

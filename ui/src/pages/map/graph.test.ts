@@ -22,7 +22,7 @@ const answer: Answer = {
 };
 
 test("a service and a database of the same name are two nodes", () => {
-  const g = graphOf(answer);
+  const g = graphOf(answer, []);
   expect(g.nodes.map((n) => n.id)).toEqual(["service:web", "service:orders", "database:orders"]);
   expect(g.edges.map((e) => [e.from, e.to])).toEqual([
     ["service:web", "service:orders"],
@@ -31,21 +31,22 @@ test("a service and a database of the same name are two nodes", () => {
   ]);
 });
 
-test("a node is judged by the calls to it, and what nobody calls by those it makes", () => {
-  const [web, orders, db] = graphOf(answer).nodes;
-  expect([web.count, web.errors]).toEqual([60, 6]);
+test("a service is judged by the requests to it, what is no service by the calls to it", () => {
+  const now = { count: 90, errors: 9, rate: 1.5, p99: 5e6 };
+  const [web, orders, db] = graphOf(answer, [{ name: "web", of: "requests", now, before: now, spans: 180 }]).nodes;
+  expect([web.count, web.errors, web.p99]).toEqual([90, 9, 5e6]);
   expect([orders.count, orders.errors, orders.p99]).toEqual([66, 6, 9e6]);
   expect([db.count, db.system]).toEqual([120, "postgresql"]);
 });
 
 test("the neighbourhood has the node, those beside it, and the edges of the node alone", () => {
-  const g = neighbourhood(graphOf(answer), "service:web");
+  const g = neighbourhood(graphOf(answer, []), "service:web");
   expect(g.nodes.map((n) => n.id)).toEqual(["service:web", "service:orders"]);
   expect(g.edges).toHaveLength(1);
 });
 
 test("callers stand left of what they call, nothing overlaps, and every edge has a path", () => {
-  const g = graphOf(answer);
+  const g = graphOf(answer, []);
   const l = layOut(g, () => 120);
   const [web, orders, db] = g.nodes.map((n) => l.nodes.get(n.id)!);
   expect(web.x + web.width).toBeLessThan(orders.x);
@@ -56,7 +57,7 @@ test("callers stand left of what they call, nothing overlaps, and every edge has
 
 test("a large graph is laid out whole, and no two nodes overlap", () => {
   const edges = Array.from({ length: 300 }, (_, i) => ({ client: `s${i % 120}`, server: `s${(i * 13 + 5 * Math.floor(i / 120) + 1) % 120}`, serverType: "service" as const, connection: "http" as const, calls: calls(i * i, i % 5, i * 1e6) }));
-  const g = graphOf({ ...answer, nodes: [], edges });
+  const g = graphOf({ ...answer, nodes: [], edges }, []);
   const l = layOut(g, (id) => 100 + (id.length % 7) * 20);
   const boxes = [...l.nodes.values()];
   expect(boxes).toHaveLength(g.nodes.length);
@@ -68,7 +69,7 @@ test("a large graph is laid out whole, and no two nodes overlap", () => {
 
 test("of a large graph the busiest are shown, and what must be", () => {
   const edges = Array.from({ length: 50 }, (_, i) => ({ client: "root", server: `s${i}`, serverType: "service" as const, connection: "http" as const, calls: calls(i + 1, 0, 1e6) }));
-  const g = graphOf({ ...answer, nodes: [], edges });
+  const g = graphOf({ ...answer, nodes: [], edges }, []);
   const b = busiest(g, 10, (n) => n.name === "s3");
   expect(b.nodes.map((n) => n.name).sort()).toEqual(["root", "s3", "s42", "s43", "s44", "s45", "s46", "s47", "s48", "s49"]);
   expect(b.edges).toHaveLength(9);

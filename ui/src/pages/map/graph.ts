@@ -1,4 +1,4 @@
-import type { Calls, Graph as Answer } from "../../api/types";
+import type { Calls, Graph as Answer, Services } from "../../api/types";
 
 export type NodeType = Answer["nodes"][number]["type"];
 
@@ -8,10 +8,10 @@ export interface Node {
   name: string;
   type: NodeType;
   system: string;
-  count: number; // calls to it; of what nobody calls: calls that it makes
+  count: number; // of a service the requests to it, as the start page has them; of others the calls to it
   errors: number;
   rate: number | null;
-  p99: number | undefined; // of the slowest of the edges to it, nanoseconds
+  p99: number | undefined; // nanoseconds; of what is no service that of the slowest of the edges to it
 }
 
 export interface Edge {
@@ -40,7 +40,7 @@ export function errorShare(c: { count: number; errors: number }): number {
 }
 
 /** The graph as the map shows it, edges between the same two nodes one by kind of connection. */
-export function graphOf(a: Answer): Graph {
+export function graphOf(a: Answer, services: Services["services"]): Graph {
   const nodes = new Map<string, Node>();
   const add = (type: NodeType, name: string, system = "") => {
     const id = nodeId(type, name);
@@ -55,10 +55,10 @@ export function graphOf(a: Answer): Graph {
     const to = add(e.serverType, e.server, e.system);
     edges.push({ id: `${from.id}>${to.id}>${e.connection}`, from: from.id, to: to.id, connection: e.connection, system: e.system ?? "", calls: e.calls });
   }
-  const called = new Set(edges.map((e) => e.to));
-  for (const e of edges) {
-    count(nodes.get(e.to)!, e);
-    if (!called.has(e.from)) count(nodes.get(e.from)!, e);
+  for (const e of edges) count(nodes.get(e.to)!, e);
+  for (const s of services) {
+    const n = nodes.get(nodeId("service", s.name));
+    if (n) Object.assign(n, { count: s.now.count, errors: s.now.errors, rate: s.now.rate, p99: s.now.p99 });
   }
   return { nodes: [...nodes.values()], edges };
 }
