@@ -6,8 +6,8 @@ export const t = messages({
     spans: (n: string) => (n === "1" ? "1 span" : `${n} spans`),
   },
   zh: {
-    openTrace: (id: string) => `打开追踪 ${id}`,
-    spans: (n: string) => `${n} 个 span`,
+    openTrace: (id: string) => `打开 Trace ${id}`,
+    spans: (n: string) => `${n} 个 Span`,
   },
 });
 
@@ -34,9 +34,9 @@ export const fieldNotes = messages({
     status: "error、ok 或 unset",
     message: "状态说明",
     duration: "耗时",
-    trace: "追踪 ID",
-    span: "span ID",
-    parent: "父 span ID，根没有",
+    trace: "Trace ID",
+    span: "Span ID",
+    parent: "父 Span ID，根没有",
     scope: "埋点库",
     "scope.version": "埋点库版本",
     event: "事件名",
