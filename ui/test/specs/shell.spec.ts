@@ -30,6 +30,7 @@ test.describe("around every page", () => {
 
   test("keys go from page to page", async ({ page }) => {
     await page.goto(main.url);
+    await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
     await page.keyboard.press("g");
     await page.keyboard.press("s");
     await expect(page).toHaveURL(/\/search/);
