@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Differences } from "../api/types";
 import { percent } from "../format";
 import { condition } from "../query";
-import { shorten } from "../query/fields";
+import { shorten } from "../query/names";
 import { isIntrinsic, quoteValue } from "../query/tokens";
 import { Button } from "../ui/Button";
 import { t } from "./messages";
@@ -12,13 +12,7 @@ import s from "./Fields.module.css";
 type Field = Differences["keys"][number];
 type Value = Field["values"][number];
 
-const telling = 0.005; // the score of a field that is worth a look
 const first = 9;
-
-/** The fields of an answer that tell the selected spans from the others. */
-export function tellingFields(data: Differences | undefined): Field[] {
-  return (data?.keys ?? []).filter((k) => (k.score ?? 0) > telling && k.values.length > 0);
-}
 
 interface Props {
   fields: readonly Field[];

@@ -1,6 +1,7 @@
 import { get, useLoad } from "../../api/client";
 import type { Differences } from "../../api/types";
-import { Fields, Legend, tellingFields } from "../../differences/Fields";
+import { Fields, Legend } from "../../differences/Fields";
+import { telling } from "../../differences/telling";
 import { count } from "../../format";
 import { and } from "../../query";
 import { url } from "../../router";
@@ -26,7 +27,7 @@ export function Attributes({ q, then, now }: { q: string; then: Window; now: Win
     [q, then.from, now.from, now.to],
     { refreshed: false },
   );
-  const fields = tellingFields(data);
+  const fields = telling(data?.keys ?? []);
   return (
     <Panel title={t.attributes} loading={loading} aside={data && <Legend selected={t.nowSpans(count(data.selected))} rest={t.thenSpans(count(data.rest))} />}>
       {error && <ProblemBox problem={error} retry={reload} />}
