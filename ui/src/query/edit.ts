@@ -211,13 +211,12 @@ export function excludeValue(query: string, field: string, value: string, type =
   return addCondition(rest, isIntrinsic(field) ? `${field} != ${written}` : `not ${field} = ${written}`);
 }
 
-/** The shortest and the longest duration that a query asks for, as they are written; "" where it does not. */
-export function durations(query: string): { min: string; max: string } {
+/** The shortest and the longest duration that a query asks for, as they are written, and how they are compared; "" where it does not. */
+export function durations(query: string): { min: string; max: string; above: string; below: string } {
   const have = (conditions(query) ?? []).filter((c) => c.field === "duration" && !c.negated);
-  return {
-    min: have.find((c) => c.op === ">=" || c.op === ">")?.values[0] ?? "",
-    max: have.find((c) => c.op === "<=" || c.op === "<")?.values[0] ?? "",
-  };
+  const low = have.find((c) => c.op === ">=" || c.op === ">");
+  const high = have.find((c) => c.op === "<=" || c.op === "<");
+  return { min: low?.values[0] ?? "", max: high?.values[0] ?? "", above: low?.op ?? "", below: high?.op ?? "" };
 }
 
 /** The query for durations from min up to, but not, max; "" leaves an end open. */

@@ -140,7 +140,8 @@ describe("editing", () => {
     expect(setDurations("", "10ms", "")).toBe("duration >= 10ms");
     expect(setDurations("duration > 1s and a = 1", "10ms", "2s")).toBe("duration >= 10ms and a = 1 and duration < 2s");
     expect(setDurations("duration >= 10ms and a = 1 and duration < 2s", "", "")).toBe("a = 1");
-    expect(durations("duration >= 10ms and duration < 2s")).toEqual({ min: "10ms", max: "2s" });
+    expect(durations("duration >= 10ms and duration < 2s")).toEqual({ min: "10ms", max: "2s", above: ">=", below: "<" });
+    expect(durations("duration > 1s")).toEqual({ min: "1s", max: "", above: ">", below: "" });
   });
 });
 

@@ -2,7 +2,8 @@ import { useEffect, useState } from "preact/hooks";
 import { get, useLoad } from "../../api/client";
 import type { Aggregate } from "../../api/types";
 import { count } from "../../format";
-import { chooses, chosen, conditions, excludeValue, removeConditions, toggleValue } from "../../query/edit";
+import { addCondition, chooses, chosen, conditions, excludeValue, removeConditions, toggleValue } from "../../query/edit";
+import { isIntrinsic } from "../../query/tokens";
 import { range } from "../../range";
 import { serviceColor } from "../../theme/service";
 import { Button } from "../../ui/Button";
@@ -51,9 +52,11 @@ function List({ field, q, onShare }: { field: string; q: string; onShare: (share
   // Values beside the chosen ones stay there to be chosen, too, so the query is asked without the choice.
   const others = removeConditions(q, (c) => chooses(c, field));
   const broken = conditions(q) === undefined;
+  // Spans that do not have the attribute would be counted as one more value, an empty one.
+  const asks = isIntrinsic(field) ? others : addCondition(others, `${field} exists`);
   const list = useLoad(
-    (signal) => inTurn(signal, () => get<Aggregate>("/aggregate", { by: field, q: others, ...asked(), limit: many, budget }, signal)),
-    [field, others, from, to],
+    (signal) => inTurn(signal, () => get<Aggregate>("/aggregate", { by: field, q: asks, ...asked(), limit: many, budget }, signal)),
+    [field, asks, from, to],
   );
   const data = list.data;
   const share = data?.share || 1;

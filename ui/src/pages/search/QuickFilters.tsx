@@ -85,9 +85,11 @@ function Choice({ q, field, name }: { q: string; field: string; name: string }) 
 const presets = ["1ms", "10ms", "100ms", "500ms", "1s", "5s"];
 const length = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+$/;
 
+const sign: Record<string, string> = { ">": ">", ">=": "≥", "<": "<", "<=": "≤" };
+
 function Durations({ q }: { q: string }) {
   const now = durations(q);
-  const text = now.min && now.max ? `${now.min} – ${now.max}` : now.min ? `≥ ${now.min}` : now.max ? `< ${now.max}` : "";
+  const text = now.min && now.max ? `${now.min} – ${now.max}` : now.min ? `${sign[now.above]} ${now.min}` : now.max ? `${sign[now.below]} ${now.max}` : "";
   return (
     <Popover label={[t.durationFilter, text].join(" ").trim()} text={<Trigger name={t.durationFilter} value={text} />}>
       {(close) => <DurationChoice q={q} close={close} key={`${now.min} ${now.max}`} />}
@@ -114,7 +116,7 @@ function DurationChoice({ q, close }: { q: string; close: () => void }) {
     >
       <div class={s.presets}>
         {presets.map((p) => (
-          <Button key={p} pressed={now.min === p} onClick={() => take(now.min === p ? "" : p, now.max)}>
+          <Button key={p} pressed={now.min === p && now.above === ">="} onClick={() => take(now.min === p && now.above === ">=" ? "" : p, now.max)}>
             ≥ {p}
           </Button>
         ))}

@@ -1,4 +1,5 @@
 import type { Span } from "../../api/types";
+import { kindName } from "../../kinds";
 import { url } from "../../router";
 import { Service } from "../../ui/Service";
 import { Length, Start } from "./cells";
@@ -37,7 +38,7 @@ export function SpanTable({ rows, slowest, now }: { rows: readonly Span[]; slowe
                 <bdi class={s.name}>{r.name || t.noName}</bdi>
               </a>
             </td>
-            <td class={s.kind}>{r.kind}</td>
+            <td class={s.kind}>{kindName(r.kind)}</td>
             <td class={s.status}>
               {r.status === "error" ? (
                 <span class={s.failed} title={r.message}>

@@ -89,7 +89,7 @@ function TraceRow({ r, q, slowest, now, picked, onPick }: { r: Hit; q: string; s
         <ServiceShares services={r.services} total={r.spanCount} />
       </td>
       <td class={["num", s.spanCount].join(" ")}>{count(r.spanCount)}</td>
-      <td class="num">{r.errorCount > 0 ? <span class={s.errors} title={t.failedSpans(count(r.errorCount))}>{count(r.errorCount)}</span> : ""}</td>
+      <td class={["num", !r.errorCount && s.none].filter(Boolean).join(" ")}>{r.errorCount > 0 ? <span class={s.errors} title={t.failedSpans(count(r.errorCount))}>{count(r.errorCount)}</span> : "0"}</td>
       <Start at={r.startUnixNano} now={now} />
       <Length nanos={r.durationNanos} slowest={slowest} error={r.errorCount > 0} />
     </tr>
