@@ -113,7 +113,7 @@ func (c *chrome) receive(r io.Reader) {
 		if err != nil {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.closed = fmt.Errorf("Chromium ended: %w", err)
+			c.closed = fmt.Errorf("the browser ended: %w", err)
 			for _, w := range c.waiting {
 				close(w)
 			}

@@ -119,7 +119,7 @@ func names(t *trace) {
 	t.add(r, "svc", long, span.KindInternal, 30, 20)
 	t.add(r, "订单服务", "查询订单 /订单/{编号}", span.KindServer, 60, 30, str("用户.编号", "用户-四十二"), str("备注", "订单已提交，等待仓库确认。如有疑问请联系客服，电话一二三四五。"))
 	t.add(r, "служба-заказов", "Оформить заказ", span.KindInternal, 95, 20, str("пользователь", "Ада Лавлейс"))
-	t.add(r, "خدمة-الطلبات", "عرض الطلب ‎/orders/{id}", span.KindInternal, 120, 20, str("ملاحظة", "الطلب رقم 42 جاهز (3 قطع)"), str("עברית", "הזמנה 17 נשלחה"))
+	t.add(r, "خدمة-الطلبات", "عرض الطلب \u200e/orders/{id}", span.KindInternal, 120, 20, str("ملاحظة", "الطلب رقم 42 جاهز (3 قطع)"), str("עברית", "הזמנה 17 נשלחה"))
 	t.add(r, "emoji-🚀", "deploy 🚀🔥👩‍👩‍👧‍👦 🇨🇳", span.KindInternal, 145, 20, str("mood", "😀😃😄 ✅ ❤️"))
 	t.add(r, "zalgo", "ż̴̧̛̩a̶̡̠̓͆l̶̰̍g̷̺̈́ȯ̵", span.KindInternal, 170, 10)
 	t.add(r, " padded ", "  two  spaces  and\ttab\nline  ", span.KindInternal, 185, 10)
