@@ -7,7 +7,7 @@ export const t = messages({
     clickOpens: "Click: open an example",
     dragSelects: "Drag: select",
     keys: "Arrow keys move, Shift with arrow keys selects, Enter takes the selection, O opens an example, Escape gives up",
-    summary: (spans: string, failed: string, from: string, to: string) => `${spans === "1" ? "1 span" : `${spans} spans`}, ${failed} failed, most of them between ${from} and ${to}`,
+    summary: (spans: string, failed: string, from: string, to: string) => `${spans === "1" ? "1 span" : `${spans} spans`}, ${failed} errors, most of them between ${from} and ${to}`,
     empty: "No spans",
     selection: "Selection",
   },

@@ -61,7 +61,7 @@ function Row({ edge: e, of }: { edge: Edge; of: "client" | "server" }) {
   const type = of === "client" ? "service" : e.serverType;
   const share = e.calls.count ? e.calls.errors / e.calls.count : 0;
   // Of databases and the like weft knows only what their callers saw.
-  const how = [type === "service" ? "" : t[type], e.system ?? (e.connection === "unknown" ? "" : e.connection)].filter(Boolean).join(" · ");
+  const how = [type === "service" ? "" : t[type], e.system ?? (e.connection === "http" || e.connection === "rpc" ? e.connection.toUpperCase() : e.connection === "messaging" ? t.queue : "")].filter(Boolean).join(" · ");
   return (
     <tr>
       <th scope="row">

@@ -5,6 +5,7 @@ import { Marks } from "../../calls/Marks";
 import { readSort, sorted } from "../../calls/sort";
 import { SortHeader } from "../../calls/SortHeader";
 import { duration, percent, rate } from "../../format";
+import { kindName } from "../../kinds";
 import { place, setParams } from "../../router";
 import { Button, Segments } from "../../ui/Button";
 import { Panel } from "../../ui/Panel";
@@ -38,7 +39,7 @@ export function OperationTable({ data, judgedByRequests, seconds, covered }: { d
   const rows = found.map((o) => ({ o, changes: changes({ now: o.now, before: o.before, seconds, covered }), impact: time > 0 ? (o.now.sum ?? 0) / time : 0 }));
   const values: Record<string, (r: (typeof rows)[number]) => string | number | null | undefined> = {
     name: (r) => r.o.name,
-    kind: (r) => t[r.o.kind],
+    kind: (r) => kindName(r.o.kind),
     rate: (r) => r.o.now.count,
     errors: (r) => (r.o.now.count ? r.o.now.errors / r.o.now.count : null),
     p50: (r) => r.o.now.p50,
@@ -115,7 +116,7 @@ function Row({ service, o, changes: changed, impact }: { service: string; o: Ope
           <bdi>{o.name || "–"}</bdi>
         </a>
       </th>
-      <td class={[s.kind, table.quiet].join(" ")}>{t[o.kind]}</td>
+      <td class={[s.kind, table.quiet].join(" ")}>{kindName(o.kind)}</td>
       <td class="num">{rate(o.now.rate)}</td>
       <td class={["num", share > 0 ? table.failing : table.quiet].join(" ")}>{o.now.count ? percent(share) : "–"}</td>
       <td class={["num", s.p50].join(" ")}>{duration(o.now.p50)}</td>

@@ -1,6 +1,7 @@
 import { useLoad } from "../../api/client";
 import type { Kind } from "../../api/types";
 import { searchURL } from "../../calls/links";
+import { kindName } from "../../kinds";
 import { range } from "../../range";
 import { ProblemBox, Progress } from "../../ui/State";
 import { Charts } from "./Charts";
@@ -26,7 +27,7 @@ export function RoutePage({ service, operation, kind }: { service: string; opera
       <Heading
         service={service}
         operation={operation}
-        kind={kind && t[kind]}
+        kind={kind && kindName(kind)}
         links={
           <>
             <LinkButton icon="search" href={searchURL(which)}>{t.traces}</LinkButton>

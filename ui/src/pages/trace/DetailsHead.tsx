@@ -1,4 +1,5 @@
 import { duration, exactDuration, fullTime, ms, percent, queryDuration } from "../../format";
+import { kindName } from "../../kinds";
 import { and, condition } from "../../query";
 import { url } from "../../router";
 import { Flag, kinds, type Trace } from "../../trace/trace";
@@ -29,7 +30,7 @@ export function Head({ trace, row, message, onSelect }: { trace: Trace; row: num
     <header class={s.head}>
       <div class={s.line}>
         <Service name={service || t.noService} />
-        <span class={s.kind}>{t[`kind_${kind}`]}</span>
+        <span class={s.kind}>{kindName(kind)}</span>
         {failed ? (
           <span class={s.failed}>
             <Icon name="warning" size={13} /> {t.error}

@@ -2,6 +2,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Sort } from "../../calls/sort";
 import { count, duration, exactDuration, percent } from "../../format";
 import { and, condition } from "../../query";
+import { kindName } from "../../kinds";
 import { Flag, kinds, type Trace } from "../../trace/trace";
 import { Icon } from "../../ui/Icon";
 import { Service } from "../../ui/Service";
@@ -78,13 +79,13 @@ function Operation({ opened, trace, group: g, open, onToggle }: { opened: Opened
             <bdi>{name}</bdi>
           </button>
         </th>
-        <td class={`${s.quiet} ${s.kindCell}`}>{t[kinds[trace.kind[g.row]] ?? "unspecified"]}</td>
+        <td class={`${s.quiet} ${s.kindCell}`}>{kindName(kinds[trace.kind[g.row]] ?? "unspecified")}</td>
         <td class={`num ${s.shareCell}`}>
           <span class={s.shareBar} style={{ width: `calc((100% - 72px) * ${g.share.toFixed(4)})` }} />
           <span class={s.shareText}>{percent(g.share)}</span>
         </td>
         <td class="num">{count(g.rows.length)}</td>
-        <td class={g.errors ? `num ${s.failing}` : `num ${s.quiet}`}>{g.errors ? count(g.errors) : "–"}</td>
+        <td class={g.errors ? `num ${s.failing}` : `num ${s.quiet}`}>{g.errors ? count(g.errors) : "0"}</td>
         <td class="num" title={exactDuration(g.total)}>
           {duration(g.total)}
         </td>

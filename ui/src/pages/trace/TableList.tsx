@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Sort } from "../../calls/sort";
 import { duration, exactDuration } from "../../format";
+import { kindName } from "../../kinds";
 import { Flag, kinds, type Trace } from "../../trace/trace";
 import { Icon } from "../../ui/Icon";
 import { Service } from "../../ui/Service";
@@ -136,7 +137,7 @@ function Line({ opened, trace, row, index, selected }: { opened: Opened; trace: 
           <bdi>{name}</bdi>
         </button>
       </th>
-      <td class={s.quiet}>{t[kinds[trace.kind[row]] ?? "unspecified"]}</td>
+      <td class={s.quiet}>{kindName(kinds[trace.kind[row]] ?? "unspecified")}</td>
       <td>
         {trace.is(row, Flag.error) ? (
           <span class={s.status}>
