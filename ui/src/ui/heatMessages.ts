@@ -9,7 +9,6 @@ export const t = messages({
     keys: "Arrow keys move, Shift with arrow keys selects, Enter takes the selection, O opens an example, Escape gives up",
     summary: (spans: string, failed: string, from: string, to: string) => `${spans === "1" ? "1 span" : `${spans} spans`}, ${failed} errors, most of them between ${from} and ${to}`,
     empty: "No spans",
-    selection: "Selection",
   },
   zh: {
     spans: (n: string) => `${n} 个 Span`,
@@ -19,6 +18,5 @@ export const t = messages({
     keys: "方向键移动，Shift 加方向键框选，Enter 确认选区，O 打开示例，Esc 取消",
     summary: (spans: string, failed: string, from: string, to: string) => `${spans} 个 Span，${failed} 个错误，多数在 ${from} 到 ${to} 之间`,
     empty: "没有 Span",
-    selection: "选区",
   },
 });

@@ -8,7 +8,6 @@ export const t = messages({
     choose: "choose",
     accept: "accept",
     search: "search",
-    noAnswer: "The server did not check the query; press Enter to search all the same",
   },
   zh: {
     suggestions: "建议",
@@ -17,6 +16,5 @@ export const t = messages({
     choose: "选择",
     accept: "采用",
     search: "搜索",
-    noAnswer: "服务器未能检查查询；按 Enter 仍可搜索",
   },
 });

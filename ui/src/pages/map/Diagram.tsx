@@ -191,7 +191,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
                 role="button"
                 tabindex={0}
                 aria-pressed={n.id === selected}
-                aria-label={t.node(n.name, t[n.type], rate(n.rate), percent(errorShare(n)), duration(n.p99))}
+                aria-label={t.node(`${shortName(n.name)} ${figures(n)}`, t[n.type])}
                 class={[s.node, bad && s.bad, (dim(n.id) || !match(n)) && s.dim, n.id === selected && s.chosen].filter(Boolean).join(" ")}
                 transform={`translate(${b.x} ${b.y})`}
                 onPointerEnter={() => setHover(n.id)}
@@ -206,10 +206,10 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
                 {n.name !== shortName(n.name) && <title>{n.name}</title>}
                 <rect width={b.width} height={nodeHeight} rx="8" class={s.card} />
                 {n.type === "service" ? <rect x="8" y="10" width="4" height={nodeHeight - 20} rx="2" style={{ fill: serviceColor(n.name) }} /> : <TypeMark type={n.type} />}
-                <text x={n.type === "service" ? 20 : 34} y="19" class={s.name} aria-hidden="true">
+                <text x={n.type === "service" ? 20 : 34} y="19" class={s.name}>
                   {shortName(n.name)}
                 </text>
-                <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures} aria-hidden="true">
+                <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures}>
                   {figures(n)}
                 </text>
               </g>

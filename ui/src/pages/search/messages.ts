@@ -6,7 +6,6 @@ export const t = messages({
     query: "Query",
     placeholder: "Search spans: service = cart and duration > 250ms, an attribute, a word, a trace ID …",
     language: "The query language",
-    examples: "Examples",
     exampleErrors: "what failed in one service",
     exampleSlow: "slow requests of one route",
     exampleCodes: "server errors of users who are logged in",
@@ -23,7 +22,6 @@ export const t = messages({
     badDuration: "A number with its unit, such as 250ms or 1.5s",
     find: "Find",
     noValues: "None found",
-    filters: "Filters",
     clearFilter: (what: string) => `Any ${what}`,
     chosenMore: (first: string, n: number) => `${first} +${n}`,
 
@@ -116,7 +114,6 @@ export const t = messages({
     query: "查询",
     placeholder: "搜索 Span：service = cart and duration > 250ms、属性、关键词、Trace ID…",
     language: "查询语言",
-    examples: "示例",
     exampleErrors: "某个服务中失败的 Span",
     exampleSlow: "某条路由的慢请求",
     exampleCodes: "已登录用户遇到的服务端错误",
@@ -133,7 +130,6 @@ export const t = messages({
     badDuration: "数字加单位，例如 250ms 或 1.5s",
     find: "查找",
     noValues: "没有找到",
-    filters: "筛选",
     clearFilter: (what: string) => `不限${what}`,
     chosenMore: (first: string, n: number) => `${first} 等 ${n + 1} 项`,
 

@@ -34,7 +34,6 @@ export const t = messages({
     ok: "OK",
     noName: "(no name)",
     noService: "(no service)",
-    open: (name: string) => `Show the spans of ${name}`,
     more: (n: number) => `Show all ${count(n)} in the list of spans`,
   },
   zh: {
@@ -69,7 +68,6 @@ export const t = messages({
     ok: "正常",
     noName: "（无名称）",
     noService: "（无服务）",
-    open: (name: string) => `显示 ${name} 的 Span`,
     more: (n: number) => `在 Span 列表中显示全部 ${count(n)} 个`,
   },
 });
