@@ -159,70 +159,70 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
 
   return (
     <div class={s.diagram}>
-    <div ref={box} class={s.field} onPointerDown={drag}>
-      <svg width="100%" height="100%" role="group" aria-label={t.canvas(graph.nodes.length, graph.edges.length)}>
-        <defs>
-          {["plain", "bad"].map((k) => (
-            <marker key={k} id={`arrow-${k}`} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">
-              <path d="M0 0.5L8 4L0 7.5Z" class={k === "bad" ? s.arrowBad : s.arrow} />
-            </marker>
-          ))}
-        </defs>
-        <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
-          {graph.edges.map((e) => {
-            const at = layout.edges.get(e.id);
-            if (!at) return null;
-            const bad = errorShare(e.calls) > failing;
-            return (
-              <g key={e.id} class={[s.edge, bad && s.bad, dim(e.id) && s.dim, e.id === selected && s.chosen].filter(Boolean).join(" ")} onPointerEnter={() => setHover(e.id)} onPointerLeave={() => setHover("")} onClick={() => onSelect(e.id)}>
-                <path d={at.path} class={s.reach} />
-                <path d={at.path} class={s.line} stroke-width={1 + 3 * Math.sqrt((e.calls.rate ?? 0) / most)} marker-end={`url(#arrow-${bad ? "bad" : "plain"})`} />
-                {(labels || near.has(e.id)) && <EdgeLabel edge={e} x={at.x} y={at.y} full={e.id === focus} />}
-              </g>
-            );
-          })}
-          {graph.nodes.map((n) => {
-            const b = layout.nodes.get(n.id);
-            if (!b) return null;
-            const bad = errorShare(n) > failing;
-            return (
-              <g
-                key={n.id}
-                role="button"
-                tabindex={0}
-                aria-pressed={n.id === selected}
-                aria-label={t.node(`${shortName(n.name)} ${figures(n)}`, t[n.type])}
-                class={[s.node, bad && s.bad, (dim(n.id) || !match(n)) && s.dim, n.id === selected && s.chosen].filter(Boolean).join(" ")}
-                transform={`translate(${b.x} ${b.y})`}
-                onPointerEnter={() => setHover(n.id)}
-                onPointerLeave={() => setHover("")}
-                onClick={() => onSelect(n.id)}
-                onKeyDown={(e) => {
-                  if (e.key !== "Enter" && e.key !== " ") return;
-                  e.preventDefault();
-                  onSelect(n.id);
-                }}
-              >
-                {n.name !== shortName(n.name) && <title>{n.name}</title>}
-                <rect width={b.width} height={nodeHeight} rx="8" class={s.card} />
-                {n.type === "service" ? <rect x="8" y="10" width="4" height={nodeHeight - 20} rx="2" style={{ fill: serviceColor(n.name) }} /> : <TypeMark type={n.type} />}
-                <text x={n.type === "service" ? 20 : 34} y="19" class={s.name}>
-                  {shortName(n.name)}
-                </text>
-                <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures}>
-                  {figures(n)}
-                </text>
-              </g>
-            );
-          })}
-        </g>
-      </svg>
-      <div class={s.zoom}>
-        <Button icon="plus" label={t.zoomIn} onClick={() => zoom(1.25)} />
-        <Button icon="minus" label={t.zoomOut} onClick={() => zoom(0.8)} />
-        <Button icon="fit" label={t.fit} onClick={fit} />
-      </div>
-      </div>
+      <div ref={box} class={s.field} onPointerDown={drag}>
+        <svg width="100%" height="100%" role="group" aria-label={t.canvas(graph.nodes.length, graph.edges.length)}>
+          <defs>
+            {["plain", "bad"].map((k) => (
+              <marker key={k} id={`arrow-${k}`} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">
+                <path d="M0 0.5L8 4L0 7.5Z" class={k === "bad" ? s.arrowBad : s.arrow} />
+              </marker>
+            ))}
+          </defs>
+          <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
+            {graph.edges.map((e) => {
+              const at = layout.edges.get(e.id);
+              if (!at) return null;
+              const bad = errorShare(e.calls) > failing;
+              return (
+                <g key={e.id} class={[s.edge, bad && s.bad, dim(e.id) && s.dim, e.id === selected && s.chosen].filter(Boolean).join(" ")} onPointerEnter={() => setHover(e.id)} onPointerLeave={() => setHover("")} onClick={() => onSelect(e.id)}>
+                  <path d={at.path} class={s.reach} />
+                  <path d={at.path} class={s.line} stroke-width={1 + 3 * Math.sqrt((e.calls.rate ?? 0) / most)} marker-end={`url(#arrow-${bad ? "bad" : "plain"})`} />
+                  {(labels || near.has(e.id)) && <EdgeLabel edge={e} x={at.x} y={at.y} full={e.id === focus} />}
+                </g>
+              );
+            })}
+            {graph.nodes.map((n) => {
+              const b = layout.nodes.get(n.id);
+              if (!b) return null;
+              const bad = errorShare(n) > failing;
+              return (
+                <g
+                  key={n.id}
+                  role="button"
+                  tabindex={0}
+                  aria-pressed={n.id === selected}
+                  aria-label={t.node(`${shortName(n.name)} ${figures(n)}`, t[n.type])}
+                  class={[s.node, bad && s.bad, (dim(n.id) || !match(n)) && s.dim, n.id === selected && s.chosen].filter(Boolean).join(" ")}
+                  transform={`translate(${b.x} ${b.y})`}
+                  onPointerEnter={() => setHover(n.id)}
+                  onPointerLeave={() => setHover("")}
+                  onClick={() => onSelect(n.id)}
+                  onKeyDown={(e) => {
+                    if (e.key !== "Enter" && e.key !== " ") return;
+                    e.preventDefault();
+                    onSelect(n.id);
+                  }}
+                >
+                  {n.name !== shortName(n.name) && <title>{n.name}</title>}
+                  <rect width={b.width} height={nodeHeight} rx="8" class={s.card} />
+                  {n.type === "service" ? <rect x="8" y="10" width="4" height={nodeHeight - 20} rx="2" style={{ fill: serviceColor(n.name) }} /> : <TypeMark type={n.type} />}
+                  <text x={n.type === "service" ? 20 : 34} y="19" class={s.name}>
+                    {shortName(n.name)}
+                  </text>
+                  <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures}>
+                    {figures(n)}
+                  </text>
+                </g>
+              );
+            })}
+          </g>
+        </svg>
+        <div class={s.zoom}>
+          <Button icon="plus" label={t.zoomIn} onClick={() => zoom(1.25)} />
+          <Button icon="minus" label={t.zoomOut} onClick={() => zoom(0.8)} />
+          <Button icon="fit" label={t.fit} onClick={fit} />
+        </div>
+        </div>
       <p class={s.legend}>{t.legend}</p>
     </div>
   );
