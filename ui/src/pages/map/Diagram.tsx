@@ -222,7 +222,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
           <Button icon="minus" label={t.zoomOut} onClick={() => zoom(0.8)} />
           <Button icon="fit" label={t.fit} onClick={fit} />
         </div>
-        </div>
+      </div>
       <p class={s.legend}>{t.legend}</p>
     </div>
   );
