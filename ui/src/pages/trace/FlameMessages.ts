@@ -32,8 +32,6 @@ export const t = messages({
     noService: "(no service)",
     label: (service: string, name: string, spans: string, share: string) => `${service}, ${name}, ${spans}, ${share} of the trace`,
     largest: "The widest operations",
-    service: "Service",
-    operation: "Operation",
     level: "Level",
   },
   zh: {
@@ -66,8 +64,6 @@ export const t = messages({
     noService: "（无服务）",
     label: (service: string, name: string, spans: string, share: string) => `${service}，${name}，${spans}，占 Trace 的 ${share}`,
     largest: "最宽的操作",
-    service: "服务",
-    operation: "操作",
     level: "层",
   },
 });

@@ -153,8 +153,7 @@ function Notes({ opened }: { opened: Opened }) {
 
 function Compare({ opened }: { opened: Opened }) {
   const input = useRef<HTMLInputElement>(null);
-  const { traceId, rootService, rootName } = opened.trace.value.summary;
-  const quoted = (text: string) => `"${text.replace(/["\\]/g, "\\$&")}"`;
+  const { traceId } = opened.trace.value.summary;
   return (
     <Popover icon="compare" text={<span class={s.word}>{t.compare}</span>} label={t.compare} align="right">
       {() => (
@@ -179,7 +178,7 @@ function Compare({ opened }: { opened: Opened }) {
             <Button type="submit" look="primary">
               {t.compare}
             </Button>
-            <a href={url("search", { q: `service = ${quoted(rootService)} and name = ${quoted(rootName)}` })}>{t.findOther}</a>
+            <a href={url("compare", { a: traceId })}>{t.findOther}</a>
           </div>
         </form>
       )}
