@@ -174,6 +174,15 @@ func (r *run) starts(number int64) int64 {
 // arrival is the time at which the traces before that number are written: a second after the last one can have started.
 func (r *run) arrival(number int64) int64 { return r.starts(number) + int64(2*time.Second) }
 
+// arrived is the first trace that was certainly written at that time or later.
+func (r *run) arrived(at time.Time) int64 {
+	n := int64(0)
+	for n < r.next && r.arrival(n+r.PerRequest) < at.UnixNano() {
+		n += r.PerRequest
+	}
+	return min(n+r.PerRequest, r.next) // requests do not start at multiples of their size
+}
+
 func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 	if s.Disk, err = diskUsed(r.Store.Dir); err != nil {
 		return err
@@ -181,14 +190,18 @@ func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 	if s.RSS, s.Peak, err = toolchain.Process(os.Getpid()).RSS(); err != nil {
 		return err
 	}
-	oldest := int64(0) // trace that must still be there
+	oldest, gone := int64(0), int64(0) // the first trace that must be there; what arrived before this one must not
 	stats := r.st.Stats()
 	s.Partitions = len(stats.Partitions)
 	if r.Simulate && s.Partitions > 0 {
-		for oldest < r.next && r.arrival(oldest+r.PerRequest) < stats.Partitions[0].Start.UnixNano() {
-			oldest += r.PerRequest
+		gone = r.arrived(stats.Partitions[0].Start)
+		// What is past its age goes in the background, perhaps while questions are asked.
+		for _, p := range stats.Partitions {
+			if now := time.Unix(0, r.clock.Load()); r.Store.Retention == 0 || now.Sub(p.End) <= r.Store.Retention {
+				oldest = r.arrived(p.Start)
+				break
+			}
 		}
-		oldest = min(oldest+r.PerRequest, r.next) // requests do not start at multiples of their size
 	}
 	s.Kept = (r.next - oldest) * workload.SpansPerTrace
 
@@ -200,11 +213,11 @@ func (r *run) sample(ctx context.Context, s *Sample) (err error) {
 		}
 		return ""
 	})
-	if last := oldest - 3*r.PerRequest; last > 0 {
+	if last := gone - 3*r.PerRequest; last > 0 {
 		s.Gone = ask(r.Questions, func(i int) string {
 			n := int64(i) * last / int64(r.Questions)
 			if spans, err := r.st.Trace(ctx, r.g.TraceID(n)); err != nil || len(spans) != 0 {
-				return fmt.Sprintf("trace %d, before %d: %d spans, %v", n, oldest, len(spans), err)
+				return fmt.Sprintf("trace %d, before %d: %d spans, %v", n, gone, len(spans), err)
 			}
 			return ""
 		})
