@@ -191,7 +191,7 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
                   role="button"
                   tabindex={0}
                   aria-pressed={n.id === selected}
-                  aria-label={t.node(`${shortName(n.name)} ${figures(n)}`, t[n.type])}
+                  aria-label={t.node(`${shortName(n.name)} ${figures(n)}`, t[n.type], n.name === shortName(n.name) ? "" : n.name)}
                   class={[s.node, bad && s.bad, (dim(n.id) || !match(n)) && s.dim, n.id === selected && s.chosen].filter(Boolean).join(" ")}
                   transform={`translate(${b.x} ${b.y})`}
                   onPointerEnter={() => setHover(n.id)}
@@ -203,12 +203,11 @@ export function Diagram({ graph, selected, match, onSelect }: Props) {
                     onSelect(n.id);
                   }}
                 >
-                  {n.name !== shortName(n.name) && <title>{n.name}</title>}
                   <rect width={b.width} height={nodeHeight} rx="8" class={s.card} />
                   {n.type === "service" ? <rect x="8" y="10" width="4" height={nodeHeight - 20} rx="2" style={{ fill: serviceColor(n.name) }} /> : <TypeMark type={n.type} />}
                   <text x={n.type === "service" ? 20 : 34} y="19" class={s.name}>
                     {shortName(n.name)}
-                  </text>
+                  </text>{" "}
                   <text x={n.type === "service" ? 20 : 34} y="35" class={s.figures}>
                     {figures(n)}
                   </text>

@@ -29,7 +29,7 @@ export function EdgeTable({ graph, shown, onSelect }: { graph: Graph; shown: (e:
               <tr>
                 {header("caller", t.caller, false)}
                 {header("callee", t.callee, false)}
-                <th scope="col" class={table.head}>
+                <th scope="col" class={`${table.head} ${s.how}`}>
                   {t.how}
                 </th>
                 {header("rate", t.rate)}
@@ -50,7 +50,7 @@ export function EdgeTable({ graph, shown, onSelect }: { graph: Graph; shown: (e:
                       <NodeName graph={graph} id={e.to} />
                     </button>
                   </td>
-                  <td class={s.system}>{[t[e.connection], e.system].filter(Boolean).join(" · ")}</td>
+                  <td class={`${s.system} ${s.how}`}>{[t[e.connection], e.system].filter(Boolean).join(" · ")}</td>
                   <Figures calls={e.calls} />
                 </tr>
               ))}
