@@ -51,7 +51,7 @@ export function count(n: number): string {
 export function rate(perSecond: number | null | undefined): string {
   if (perSecond === null || perSecond === undefined) return "–";
   if (perSecond === 0) return "0/s";
-  if (perSecond < 0.0095) return lang.value === "zh" ? `${digits(perSecond * 3600)}/小时` : `${digits(perSecond * 3600)}/h`;
+  if (perSecond < 0.0095) return `${Number((perSecond * 3600).toPrecision(2))}/${lang.value === "zh" ? "小时" : "h"}`;
   if (perSecond < 10) return `${Number(perSecond.toPrecision(2))}/s`;
   return `${perSecond < 10_000 ? Math.round(perSecond).toLocaleString(locale()) : count(perSecond)}/s`;
 }

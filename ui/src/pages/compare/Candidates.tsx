@@ -61,7 +61,7 @@ export function Candidates({ trace, param }: { trace: Summary; param: "a" | "b" 
                     <Delta now={h.durationNanos} before={trace.durationNanos} bad="slow" />
                   </td>
                   <td class="num">{count(h.spanCount)}</td>
-                  <td class={h.errorCount ? `num ${s.red}` : "num"}>{h.errorCount || ""}</td>
+                  <td class={`num ${h.errorCount ? s.red : s.muted}`}>{h.errorCount}</td>
                   <td class="num">
                     <Button onClick={() => setParams({ [param]: h.traceId })}>{t.pick}</Button>
                   </td>

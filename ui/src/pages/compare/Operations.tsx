@@ -37,7 +37,7 @@ export function Operations({ comparison: c }: { comparison: Comparison }) {
                     </span>
                   </td>
                   <td class="num">{o.a.count === o.b.count ? o.a.count : `${o.a.count} → ${o.b.count}`}</td>
-                  <td class={o.a.errors + o.b.errors > 0 ? `num ${s.red}` : "num"}>{o.a.errors === o.b.errors ? o.a.errors || "" : `${o.a.errors} → ${o.b.errors}`}</td>
+                  <td class={`num ${o.a.errors + o.b.errors > 0 ? s.red : s.muted}`}>{o.a.errors === o.b.errors ? o.a.errors : `${o.a.errors} → ${o.b.errors}`}</td>
                   <td class="num">{o.a.count ? duration(o.a.selfNanos) : "–"}</td>
                   <td class="num">{o.b.count ? duration(o.b.selfNanos) : "–"}</td>
                   <td>
