@@ -7,6 +7,7 @@ import { Button } from "../../ui/Button";
 import { Service } from "../../ui/Service";
 import { errorShare, type Edge, type Graph, type Node } from "./graph";
 import { t } from "./messages";
+import table from "../../calls/Table.module.css";
 import s from "./Map.module.css";
 
 /** A string as a value in a query. */
@@ -102,7 +103,7 @@ export function Figures({ calls: c }: { calls: Calls }) {
   return (
     <>
       <td class="num" title={`${count(c.count)} ${t.calls}`}>{rate(c.rate)}</td>
-      <td class={c.errors > 0 ? `num ${s.red}` : "num"}>{percent(errorShare(c))}</td>
+      <td class={`num ${c.errors > 0 ? s.red : table.quiet}`}>{percent(errorShare(c))}</td>
       <td class="num">{duration(c.p99)}</td>
     </>
   );
