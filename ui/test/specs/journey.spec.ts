@@ -16,7 +16,7 @@ test("from the start page to the query that has become slow", async ({ page }) =
 
   await expect(page).toHaveURL(/\/trace\//);
   await expect(row(page, /^inventory GET \/stock\/\{sku\}/)).toHaveAttribute("aria-selected", "true");
-  await page.keyboard.press("ArrowDown");
+  await row(page, /^inventory SELECT stock/).click();
   const details = page.getByRole("complementary", { name: "Details" });
   await expect(details).toContainText("stock_movement");
   await details.getByRole("link", { name: "Slower ones" }).click();

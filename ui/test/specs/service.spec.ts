@@ -24,8 +24,8 @@ test("a route: its latency over time, exemplars, slow against normal", async ({ 
   await expect(page.getByRole("heading", { level: 1 })).toContainText("GET /stock/{sku}");
   await expect(page.getByRole("application", { name: /by time and duration/ })).toHaveAccessibleName(/[1-9][\d,]* spans/);
   // What the slow calls have and the others have not.
-  const slow = page.getByRole("table").filter({ hasText: "service.version" });
-  await expect(slow.getByText("2.4.0", { exact: true }).first()).toBeVisible();
+  const version = page.getByRole("listitem").filter({ has: page.getByRole("link", { name: "2.4.0", exact: true }) });
+  await expect(version.getByRole("img")).toHaveAccessibleName(/^(9\d|100)% here/);
   await settled(page);
   await shot(page, "route");
   await page.getByRole("heading", { name: "Slow against normal" }).scrollIntoViewIfNeeded();
