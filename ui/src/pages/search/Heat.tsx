@@ -3,7 +3,7 @@ import { get, useLoad } from "../../api/client";
 import type { HeatMap as Data } from "../../api/types";
 import { count, duration, ms, percent, queryDuration, time } from "../../format";
 import { setDurations } from "../../query/edit";
-import { bounds, range } from "../../range";
+import { bounds, live, range } from "../../range";
 import { navigate, setParams, url } from "../../router";
 import { Button, Segments } from "../../ui/Button";
 import { boxParam, grid, heatColumns, inside, type Box } from "../../ui/heat";
@@ -16,8 +16,8 @@ import { t } from "./messages";
 import { asked, type Shown } from "./place";
 import { first, justAfter } from "./turns";
 
-async function ask(q: string, columns: number, signal: AbortSignal): Promise<Data> {
-  const query = { q, ...asked(), columns, perDecade: 6, budget: "250ms" };
+async function ask(q: string, columns: number, budget: string, signal: AbortSignal): Promise<Data> {
+  const query = { q, ...asked(), columns, perDecade: 6, budget };
   await justAfter(signal);
   return first(get<Data>("/heatmap", query, signal));
 }
@@ -28,8 +28,11 @@ export function Heat({ now }: { now: Shown }) {
   const [columns, setColumns] = useState(0);
   useLayoutEffect(() => setColumns(heatColumns(frame.current!.clientWidth)), []);
   const { from, to } = range.value;
-  const map = useLoad((signal) => (columns ? ask(now.q, columns, signal) : undefined), [now.q, from, to, columns]);
-  const data = map.data;
+  const map = useLoad((signal) => (columns ? ask(now.q, columns, "250ms", signal) : undefined), [now.q, from, to, columns]);
+  // A sample is there at once, but columns of which no block was read look as if nothing had happened then: all of it follows.
+  const sampled = (map.data?.share ?? 1) < 1 && !live.value;
+  const whole = useLoad((signal) => (sampled ? ask(now.q, columns, "15s", signal) : undefined), [sampled, now.q, columns, map.data?.fromUnixNano, map.data?.toUnixNano], { keep: false, refreshed: false });
+  const data = sampled && whole.data ? whole.data : map.data;
   // The results say so already.
   const unreachable = map.error && [0, 502, 503].includes(map.error.status);
   const b = bounds(range.value);
@@ -39,7 +42,7 @@ export function Heat({ now }: { now: Shown }) {
     <>
       <Panel
         title={t.heat}
-        loading={map.loading}
+        loading={map.loading || (sampled && whole.loading)}
         aside={
           <>
             {g && (
