@@ -12,7 +12,7 @@ let failed: string; // the span with the exception
 
 test.beforeAll(async () => {
   server = await Server.start();
-  ids = await server.send("-sets", "system", "-history", "135m", "-rate", "1.5");
+  ids = await server.send("-sets", "system", "-history", "135m", "-rate", "1.5", "-slow", "10m");
   const { spans } = await (await fetch(`${server.url}api/weft/v1/traces/${ids["checkout-failed"]}`)).json();
   failed = spans.find((s: { name: string; service: string }) => s.service === "payments" && s.name === "POST /charges").spanId;
 });
@@ -22,7 +22,7 @@ const row = (page: Page, name: RegExp) => page.getByRole("treeitem", { name });
 
 async function drag(page: Page): Promise<void> {
   const box = (await page.getByRole("application").boundingBox())!;
-  await page.mouse.move(box.x + box.width * 0.815, box.y + 14);
+  await page.mouse.move(box.x + box.width * 0.84, box.y + 14);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.9, box.y + 30);
   await page.mouse.move(box.x + box.width * 0.985, box.y + box.height * 0.36);
@@ -62,9 +62,9 @@ const pictures: Picture[] = [
   { name: "flame", path: () => `trace/${ids.checkout}?view=flame` },
   { name: "table", path: () => `trace/${ids.checkout}?view=table` },
   { name: "map", path: () => "map" },
-  { name: "route", path: () => `service?name=inventory&operation=${q("GET /stock/{sku}")}&kind=server` },
+  { name: "route", path: () => `service?name=inventory&operation=${q("GET /stock/{sku}")}&kind=server&from=-30m` },
   { name: "compare-traces", path: () => `compare?a=${ids["checkout-before"]}&b=${ids.checkout}` },
-  { name: "compare-times", path: () => `compare?q=${q("service = inventory and kind = server")}&from=-10m&from2=-70m&to2=-60m` },
+  { name: "compare-times", path: () => `compare?q=${q("service = inventory and kind = server")}&from=-10m` },
   { name: "dark", path: () => `trace/${ids.checkout}`, dark: true },
 ];
 

@@ -20,7 +20,7 @@ test("a service: its numbers, its operations, its neighbours", async ({ page }) 
 });
 
 test("a route: its latency over time, exemplars, slow against normal", async ({ page }) => {
-  await page.goto(main.url + "service?name=inventory&operation=" + encodeURIComponent("GET /stock/{sku}") + "&kind=server");
+  await page.goto(main.url + "service?name=inventory&operation=" + encodeURIComponent("GET /stock/{sku}") + "&kind=server&from=-20m");
   await expect(page.getByRole("heading", { level: 1 })).toContainText("GET /stock/{sku}");
   await expect(page.getByRole("application", { name: /by time and duration/ })).toHaveAccessibleName(/[1-9][\d,]* spans/);
   // What the slow calls have and the others have not.
