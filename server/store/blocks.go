@@ -197,6 +197,12 @@ func eachBlock(fs vfs.FS, path string, visit func(b *block.Block) error) error {
 // lost returns the segments that have a file but no header, though they are
 // not in the journal: their index is lost.
 func lost(fs vfs.FS, dir string, known func(seg uint32) bool) (segs []uint32, err error) {
+	segs, err = segmentFiles(fs, dir)
+	return slices.DeleteFunc(segs, known), err
+}
+
+// segmentFiles returns the segments that have a file, in order.
+func segmentFiles(fs vfs.FS, dir string) (segs []uint32, err error) {
 	names, err := fs.List(dir)
 	if err != nil {
 		return nil, err
@@ -206,7 +212,7 @@ func lost(fs vfs.FS, dir string, known func(seg uint32) bool) (segs []uint32, er
 		if !ok || len(hex) != 8 {
 			continue
 		}
-		if id, err := strconv.ParseUint(hex, 16, 32); err == nil && !known(uint32(id)) {
+		if id, err := strconv.ParseUint(hex, 16, 32); err == nil {
 			segs = append(segs, uint32(id))
 		}
 	}

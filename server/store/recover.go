@@ -163,6 +163,7 @@ func (s *Store) recover() error {
 			}
 			p.summary = summary{MinStart: math.MaxInt64, MaxStart: math.MinInt64}
 		}
+		s.rememberSealed(len(s.parts) - 2)
 		if err := s.recoverPartition(p, now); err == errUnfinished {
 			s.parts = s.parts[:len(s.parts)-1]
 		} else if err != nil {
@@ -170,6 +171,7 @@ func (s *Store) recover() error {
 			s.damaged(p.damage)
 		}
 	}
+	s.rememberSealed(len(s.parts) - 1)
 	return nil
 }
 
@@ -242,13 +244,34 @@ func (s *Store) openPartition(p *partition) (err error) {
 // that are sent again after a restart are known, although a cut took them out
 // of the journal before.
 func (s *Store) remember(p *partition) {
+	var newest []uint32
 	for _, g := range p.segments[max(0, len(p.segments)-2):] {
-		if g.rows > 2*s.o.HeadSpans {
-			continue
+		if g.rows <= 2*s.o.HeadSpans {
+			newest = append(newest, g.id)
 		}
+	}
+	s.rememberSegments(p, newest)
+}
+
+// rememberSealed does the same for a partition that was sealed, before the one
+// after it is recovered: a request may have come just before a partition's end,
+// and be sent again just after.
+func (s *Store) rememberSealed(i int) {
+	if i < 0 || !s.parts[i].sealed {
+		return
+	}
+	segments, err := segmentFiles(s.o.FS, s.parts[i].path)
+	if err != nil {
+		return // whoever reads the partition reports it
+	}
+	s.rememberSegments(s.parts[i], segments[max(0, len(segments)-2):])
+}
+
+func (s *Store) rememberSegments(p *partition, segments []uint32) {
+	for _, id := range segments {
 		s.seen.swap()
 		// Damage is met, and reported, by whoever reads the spans themselves.
-		eachBlock(s.o.FS, s.o.FS.PathJoin(p.path, blocksName(g.id)), func(b *block.Block) error {
+		eachBlock(s.o.FS, s.o.FS.PathJoin(p.path, blocksName(id)), func(b *block.Block) error {
 			traces, err := b.TraceIDs()
 			if err != nil {
 				return err

@@ -327,3 +327,32 @@ func TestRetry(t *testing.T) {
 	checkCounts(t, s)
 	checkOnce(t, s, b)
 }
+
+// TestRetryAcrossPartitions sends a request again that came just before the end
+// of its partition, to a store that was restarted just after.
+func TestRetryAcrossPartitions(t *testing.T) {
+	clock := newTestClock()
+	o := Options{Dir: t.TempDir(), Clock: clock.now, Partition: time.Hour}
+	s := open(t, o)
+	g := newGen(1, 100)
+	b := g.batch(20)
+	write(t, s, b)
+	clock.advance(time.Hour)
+	write(t, s, g.batch(1))
+	waitFor(t, "the first partition to be sealed", func() bool {
+		st := s.Stats()
+		return len(st.Partitions) == 2 && st.Partitions[0].Sealed
+	})
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, o)
+		write(t, s, b)
+		if d := s.Stats().Duplicates; d != 200 {
+			t.Errorf("%d duplicates; want 200", d)
+		}
+	}
+	checkOnce(t, s, b)
+	checkCounts(t, s)
+}
