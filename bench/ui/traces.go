@@ -150,5 +150,5 @@ func (c *chrome) taskSeconds() (float64, error) {
 			return m.Value, nil
 		}
 	}
-	return 0, fmt.Errorf("Chromium has no metric TaskDuration")
+	return 0, fmt.Errorf("the browser has no metric TaskDuration")
 }
