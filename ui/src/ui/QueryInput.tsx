@@ -27,7 +27,6 @@ interface Props {
   openTraces?: boolean; // offer to open the trace whose id is pasted
   source?: Source; // of suggestions
   parse?: (query: string, signal: AbortSignal) => Promise<unknown>; // fails with a Problem with the column at fault
-  autofocus?: boolean;
   onEscape?: () => void; // Escape while no suggestions are shown
   children?: ComponentChildren; // at the end of the field
 }
@@ -48,7 +47,7 @@ interface Fault {
 }
 
 /** A line of the query language: coloured, completed, checked while it is typed. */
-export function QueryInput({ value, onQuery, label, placeholder, main = false, openTraces = true, source = defaultSource, parse = askServer, autofocus = false, onEscape, children }: Props) {
+export function QueryInput({ value, onQuery, label, placeholder, main = false, openTraces = true, source = defaultSource, parse = askServer, onEscape, children }: Props) {
   const [text, setText] = useState(value);
   const [caret, setCaret] = useState(value.length);
   const [open, setOpen] = useState(false);
@@ -269,7 +268,6 @@ export function QueryInput({ value, onQuery, label, placeholder, main = false, o
             aria-describedby={fault ? `${ids}-fault` : undefined}
             placeholder={placeholder}
             data-search={main ? true : undefined}
-            autofocus={autofocus}
             spellcheck={false}
             autocomplete="off"
             autocapitalize="off"

@@ -32,9 +32,6 @@ test.describe("around every page", () => {
     await page.goto(main.url);
     await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
     await page.keyboard.press("g");
-    await page.keyboard.press("s");
-    await expect(page).toHaveURL(/\/search/);
-    await page.keyboard.press("g");
     await page.keyboard.press("m");
     await expect(page).toHaveURL(/\/map/);
     await page.keyboard.press("g");
@@ -45,6 +42,12 @@ test.describe("around every page", () => {
     await shot(page, "shell-keys");
     await page.keyboard.press("Escape");
     await expect(page.getByRole("dialog")).toHaveCount(0);
+    await page.keyboard.press("g");
+    await page.keyboard.press("s");
+    await expect(page).toHaveURL(/\/search/);
+    await expect(page.getByRole("heading", { name: "Results" })).toBeVisible();
+    await page.keyboard.press("/");
+    await expect(page.getByRole("combobox", { name: "Query" })).toBeFocused();
   });
 
   test("a trace opens by its id", async ({ page }) => {

@@ -1,5 +1,4 @@
 import { useState } from "preact/hooks";
-import { place } from "../../router";
 import { Button } from "../../ui/Button";
 import { QueryInput } from "../../ui/QueryInput";
 import page from "../page.module.css";
@@ -22,7 +21,7 @@ export default function Search() {
     <div class={page.page}>
       <h1 class="hidden-text">{t.search}</h1>
       <div class={s.question}>
-        <QueryInput main value={now.q} onQuery={take} label={t.query} placeholder={t.placeholder} autofocus={!place.peek().params.has("q")}>
+        <QueryInput main value={now.q} onQuery={take} label={t.query} placeholder={t.placeholder}>
           <LanguageHelp />
         </QueryInput>
         <div class={s.quick}>
