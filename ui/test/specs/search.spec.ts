@@ -10,6 +10,7 @@ interface Search {
 
 test("results come while a query is typed, and suggestions help", async ({ page }) => {
   await page.goto(main.url + "search");
+  await expect(query(page)).toBeVisible();
   await page.keyboard.press("/");
   await expect(query(page)).toBeFocused();
   await page.keyboard.type("serv");
