@@ -4,6 +4,7 @@ import { rangeKeys, type FieldInfo } from "../../query/fields";
 import { range } from "../../range";
 import { remembered } from "../../remembered";
 import { Popover } from "../../ui/Popover";
+import { useFocus } from "../../ui/useFocus";
 import { Facet } from "./Facet";
 import s from "./Facets.module.css";
 import { t } from "./messages";
@@ -103,11 +104,12 @@ export function Facets({ q }: { q: string }) {
 }
 
 function Picker({ fields, onPick }: { fields: readonly FieldInfo[]; onPick: (field: string) => void }) {
+  const input = useFocus();
   const [find, setFind] = useState("");
   const fits = fields.filter((f) => f.field.toLowerCase().includes(find.trim().toLowerCase())).slice(0, 200);
   return (
     <div class={s.picker}>
-      <input class={s.find} aria-label={t.find} placeholder={t.find} value={find} autofocus onInput={(e) => setFind(e.currentTarget.value)} />
+      <input ref={input} class={s.find} aria-label={t.find} placeholder={t.find} value={find} onInput={(e) => setFind(e.currentTarget.value)} />
       <ul class={s.keys}>
         {fits.map((f) => (
           <li key={f.field}>

@@ -8,6 +8,7 @@ import { Button } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
 import { Popover } from "../../ui/Popover";
 import { ProblemBox, Progress } from "../../ui/State";
+import { useFocus } from "../../ui/useFocus";
 import { t } from "./messages";
 import { asked, search } from "./place";
 import s from "./QuickFilters.module.css";
@@ -51,6 +52,7 @@ function Chooser({ q, field, name }: { q: string; field: string; name: string })
 }
 
 function Choice({ q, field, name }: { q: string; field: string; name: string }) {
+  const input = useFocus();
   const [find, setFind] = useState("");
   const now = chosen(q, field).in;
   const others = removeConditions(q, (c) => chooses(c, field));
@@ -60,7 +62,7 @@ function Choice({ q, field, name }: { q: string; field: string; name: string }) 
   const gone = now.filter((v) => !values.some((x) => x.value === v)).map((value) => ({ value, type: "string", spans: 0 }));
   return (
     <div class={s.choice}>
-      <input class={s.find} aria-label={t.find} placeholder={t.find} value={find} autofocus onInput={(e) => setFind(e.currentTarget.value)} />
+      <input ref={input} class={s.find} aria-label={t.find} placeholder={t.find} value={find} onInput={(e) => setFind(e.currentTarget.value)} />
       <Progress on={list.loading} />
       {list.error && <ProblemBox problem={list.error} retry={list.reload} />}
       <ul class={s.values} role="group" aria-label={name}>
