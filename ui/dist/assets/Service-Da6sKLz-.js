@@ -1,0 +1,1 @@
+import{s as e,y as t}from"./index-oFNCXvYy.js";var n={service:`_service_1jm67_1`,dot:`_dot_1jm67_9`,name:`_name_1jm67_16`};function r({name:r}){return t(`span`,{class:n.service,title:r,children:[t(`span`,{class:n.dot,style:{background:e(r)}}),t(`span`,{class:n.name,children:r||`–`})]})}export{r as t};

@@ -1,0 +1,1 @@
+import{q as e}from"./index-oFNCXvYy.js";var t=e({en:{unspecified:`unspecified`,internal:`internal`,server:`server`,client:`client`,producer:`producer`,consumer:`consumer`},zh:{unspecified:`未指定`,internal:`内部`,server:`服务端`,client:`客户端`,producer:`生产者`,consumer:`消费者`}});function n(e){return t[e]}export{n as t};
