@@ -170,3 +170,13 @@ test("search on a telephone", async ({ page }) => {
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(375);
   await shot(page, "search-375");
 });
+
+test("the field of a menu has the focus each time one is opened", async ({ page }) => {
+  await page.goto(main.url + "search");
+  for (const menu of [/^Service/, /^Operation/, /^Service/]) {
+    await page.getByRole("button", { name: menu }).first().click();
+    await expect(page.getByRole("dialog").getByRole("textbox")).toBeFocused();
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+  }
+});
