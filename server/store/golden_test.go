@@ -86,7 +86,7 @@ func TestGoldenKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	it, err := s.parts[0].db.NewIter(&pebble.IterOptions{LowerBound: []byte("a"), UpperBound: []byte("z")})
+	it, err := firstIndex(s).NewIter(&pebble.IterOptions{LowerBound: []byte("a"), UpperBound: []byte("z")})
 	if err != nil {
 		t.Fatal(err)
 	}

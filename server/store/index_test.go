@@ -39,7 +39,7 @@ func TestManyValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	size, unindexed := 0, 0
-	it, err := s.parts[0].db.NewIter(nil)
+	it, err := firstIndex(s).NewIter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -37,6 +38,13 @@ func open(t testing.TB, o Options) *Store {
 		}
 	})
 	return s
+}
+
+// firstIndex returns the index of the oldest partition.
+func firstIndex(s *Store) *pebble.DB {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.parts[0].db
 }
 
 type testLog struct{ t testing.TB }
