@@ -59,6 +59,8 @@ func TestScript(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			switch name, arg, _ := strings.Cut(cond, ":"); name {
+			case "long": // what takes too long for every run
+				return os.Getenv("WEFT_LONG") != "", nil
 			case "root":
 				return os.Getuid() == 0, nil
 			case "toolchain": // in the user's module cache
@@ -68,6 +70,8 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"alike":    alike,
+			"both":     both,
 			"snapshot": snapshot,
 			"same":     same,
 			"sub":      sub,
