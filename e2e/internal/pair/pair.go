@@ -39,16 +39,20 @@ type Program struct {
 }
 
 var weft = sync.OnceValues(func() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(file), "../../..")
 	exe := weftPath()
 	cmd := exec.Command("go", "build", "-o", exe, "./cmd/weft")
-	cmd.Dir = root
+	cmd.Dir = root()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build weft: %w\n%s", err, out)
 	}
 	return exe, nil
 })
+
+// root is the directory of this repository.
+func root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "../../..")
+}
 
 func weftPath() string { return filepath.Join(os.TempDir(), fmt.Sprintf("weft-e2e-%d", os.Getpid())) }
 
