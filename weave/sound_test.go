@@ -13,11 +13,20 @@ import (
 )
 
 // TestEditsStd weaves every function and every loop of the standard library
-// and its tests: what comes out parses and has every line where it was.
+// and its tests, on each version of Go: what comes out parses and has every line
+// where it was. In a short test, and on other versions than that of the go
+// command unless WEFT_LONG is set, it is every twentieth file.
 func TestEditsStd(t *testing.T) {
-	root := filepath.Join(goroot(t), "src")
+	for _, v := range versions(t) {
+		t.Run(v.Version, func(t *testing.T) {
+			editsStd(t, filepath.Join(v.Root(t), "src"), testing.Short() || !v.local && !long)
+		})
+	}
+}
+
+func editsStd(t *testing.T, root string, some bool) {
 	n := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -27,7 +36,7 @@ func TestEditsStd(t *testing.T) {
 		if d.IsDir() || filepath.Ext(path) != ".go" {
 			return nil
 		}
-		if n++; testing.Short() && n%20 != 0 {
+		if n++; some && n%20 != 0 {
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -58,19 +67,33 @@ func weftExit(*weftState, ...any)       {}
 `
 
 // TestEditsCompile weaves every function and every loop of real packages, and
-// compiles what comes out.
+// compiles what comes out. With WEFT_LONG set it does so, for packages of the
+// standard library, on every version of Go.
 func TestEditsCompile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a good part of the standard library")
 	}
-	patterns := []string{"net/http/...", "go/...", "encoding/...", "database/...", "text/...", "html/...", "log/...", "archive/...", "image/...",
-		"golang.org/x/mod/...", "go.yaml.in/yaml/v3", "github.com/google/go-cmp/...", "github.com/rogpeppe/go-internal/..."}
-	tc := &Toolchain{Command: "go", Env: os.Environ(), GOROOT: goroot(t)}
-	pkgs, err := load(tc, ".", nil, patterns, false)
+	std := []string{"net/http/...", "go/...", "encoding/...", "database/...", "text/...", "html/...", "log/...", "archive/...", "image/..."}
+	modules := []string{"golang.org/x/mod/...", "go.yaml.in/yaml/v3", "github.com/google/go-cmp/...", "github.com/rogpeppe/go-internal/..."}
+	t.Run("local", func(t *testing.T) {
+		editsCompile(t, &Toolchain{Command: "go", Env: os.Environ(), GOROOT: goroot(t)}, ".", append(std, modules...))
+	})
+	if !long {
+		return
+	}
+	for _, v := range versions(t) {
+		t.Run(v.Version, func(t *testing.T) {
+			editsCompile(t, v.Toolchain(t), module(t, ""), std)
+		})
+	}
+}
+
+func editsCompile(t *testing.T, tc *Toolchain, home string, patterns []string) {
+	pkgs, err := load(tc, home, nil, patterns, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	temp := t.TempDir()
 	// Files of the module cache cannot be overlaid: those packages are laid as
 	// packages of the standard library that no file on disk knows of.
 	virtual := map[string]string{}
@@ -83,7 +106,7 @@ func TestEditsCompile(t *testing.T) {
 	overlay := overlayFile{Replace: map[string]string{}}
 	var targets []string
 	put := func(path string, text []byte) {
-		to := filepath.Join(dir, strings.ReplaceAll(path, string(filepath.Separator), "_"))
+		to := filepath.Join(temp, strings.ReplaceAll(path, string(filepath.Separator), "_"))
 		if err := os.WriteFile(to, text, 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -94,9 +117,9 @@ func TestEditsCompile(t *testing.T) {
 		if p.own() || p.DepOnly && virtualPath == "" || strings.Contains(p.ImportPath, "internal/runtime") {
 			continue
 		}
-		home, target := p.Dir, p.ImportPath
+		dir, target := p.Dir, p.ImportPath
 		if virtualPath != "" {
-			home, target = filepath.Join(tc.GOROOT, "src", filepath.FromSlash(virtualPath)), virtualPath
+			dir, target = filepath.Join(tc.GOROOT, "src", filepath.FromSlash(virtualPath)), virtualPath
 		}
 		targets = append(targets, target)
 		files := p.sources()
@@ -139,20 +162,20 @@ func TestEditsCompile(t *testing.T) {
 					return m
 				})
 			}
-			put(filepath.Join(home, filepath.Base(f)), []byte(text))
+			put(filepath.Join(dir, filepath.Base(f)), []byte(text))
 		}
-		put(filepath.Join(home, "weft_advised.go"), []byte("package "+p.Name+"\n"+advised))
+		put(filepath.Join(dir, "weft_advised.go"), []byte("package "+p.Name+"\n"+advised))
 	}
 	data, err := json.Marshal(overlay)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "overlay.json")
+	file := filepath.Join(temp, "overlay.json")
 	if err := os.WriteFile(file, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("compiling %d packages, %d files", len(targets), len(overlay.Replace))
-	cmd := exec.Command("go", append([]string{"build", "-overlay=" + file, "--"}, targets...)...)
+	cmd := tc.Cmd(home, append([]string{"build", "-overlay=" + file, "--"}, targets...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("compile the woven packages: %v\n%s", err, out)
 	}

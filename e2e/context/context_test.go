@@ -62,7 +62,7 @@ func run(t *testing.T, env []string, bin string, args ...string) {
 // TestPaths runs the tests in testdata/paths on each supported minor version of
 // Go; with WEFT_LONG set, on the first and the newest release of each.
 func TestPaths(t *testing.T) {
-	for _, version := range toolchain.Versions(!long) {
+	for _, version := range toolchain.Versions(t, patch.Oldest, patch.Newest, !long) {
 		t.Run(version, func(t *testing.T) {
 			tc := toolchain.Get(t, version)
 			run(t, nil, build(t, tc, "paths", true, "test", "-c"))

@@ -12,7 +12,7 @@ import (
 // TestAnchors makes every edit on the first and the newest release of each
 // supported Go version.
 func TestAnchors(t *testing.T) {
-	for _, version := range toolchain.Versions(false) {
+	for _, version := range toolchain.Versions(t, Oldest, Newest, false) {
 		t.Run(version, func(t *testing.T) {
 			tc := toolchain.Get(t, version)
 			overlay, err := WriteOverlay(tc.Root, tc.Version, t.TempDir())

@@ -19,29 +19,15 @@ type Toolchain struct {
 	Env     []string // what its go command needs
 }
 
-// versions are the first and the newest known patch release of each minor version
-// that the runtime patch supports.
-var versions = []string{
-	"go1.25.0", "go1.25.14",
-	"go1.26.0", "go1.26.11",
-	"go1.27.0", "go1.27.4",
-}
-
-// Versions returns the versions to test on; "" is that of the go command. If
-// short, there is one of each minor version.
-func Versions(short bool) []string {
-	if short {
-		return []string{"", "go1.25.14", "go1.27.4"}
-	}
-	return append([]string{""}, versions...)
-}
-
 // Get returns a toolchain by its version, or the go command's if that is "". The
 // test is skipped if it cannot be had, or fails where $CI is set.
-func Get(t *testing.T, version string) Toolchain {
+func Get(t testing.TB, version string) Toolchain {
 	t.Helper()
 	cmd := exec.Command("go", "env", "GOROOT", "GOVERSION")
 	cmd.Env = os.Environ()
+	if version == local(t) {
+		version = ""
+	}
 	if version != "" {
 		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+version)
 	}
