@@ -80,6 +80,9 @@ var varies = []struct {
 	re *regexp.Regexp
 	by string
 }{
+	// A function with advice is seldom inlined, and an inlined one has no offset in a stack trace.
+	{regexp.MustCompile(`(?m)^(\S+)\([^()\n]*\)\n\t`), "$1()\n\t"},
+	{regexp.MustCompile(`(?m) \+0x[0-9a-f]+$`), ""},
 	{regexp.MustCompile(`0x[0-9a-f]+\??`), "0xN"},
 	{regexp.MustCompile(`goroutine \d+`), "goroutine N"},
 	{regexp.MustCompile(`go-build\d+(/b\d+)?`), "go-build"},

@@ -72,6 +72,8 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"alike":    alike,
 			"both":     both,
+			"hook":     hook,
+			"hooked":   hooked,
 			"snapshot": snapshot,
 			"same":     same,
 			"sub":      sub,

@@ -63,7 +63,7 @@ func (w *weaving) compiles(target string) (bool, error) {
 // directory, its source files and its version.
 func (w *weaving) target(path string) (dir string, files []string, version string, ok bool) {
 	for _, p := range w.pkgs {
-		if p.ImportPath != path || p.Standard {
+		if p.ImportPath != path || p.Standard || p.Dir == "" { // the go command has not found it, and will say so
 			continue
 		}
 		if p.Module != nil {
@@ -126,6 +126,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 			continue
 		}
 		if s, err := parse(path, text); err == nil {
+			s.home = w.home
 			sources = append(sources, s)
 		}
 	}
@@ -175,7 +176,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 			line := fmt.Sprintf("/*line %s:%d:%d*/", filepath.Join(in.dir, f.name), f.clause.Line, f.clause.Column)
 			src = slices.Insert(slices.Clone(src), f.clause.Offset, []byte(line)...)
 		}
-		if err := w.lay(path, nil, src, "advice for "+in.Target); err != nil {
+		if err := w.lay(path, nil, w.home.imports(src), "advice for "+in.Target); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ type source struct {
 	text    []byte
 	fset    *token.FileSet
 	file    *ast.File
+	home    home // of the weft runtime; "" for the usual one
 	imports map[string]string
 	edits   edits
 	added   map[string]string // import path -> alias, of imports that weft adds
@@ -43,6 +44,7 @@ func (s *source) offset(pos token.Pos) int { return s.fset.File(pos).Offset(pos)
 // addImport makes importPath known in the file under a name that no program
 // uses, on the line of the package clause, and returns that name.
 func (s *source) addImport(importPath string) string {
+	importPath = s.home.path(importPath)
 	if alias, ok := s.added[importPath]; ok {
 		return alias
 	}
@@ -377,7 +379,7 @@ func (s *source) addField(r *Rule) int {
 
 // startAgent makes the file's program start the agent.
 func (s *source) startAgent() {
-	s.edits.insert(s.offset(s.file.Name.End()), `; import _ "weft/agent"`)
+	s.edits.insert(s.offset(s.file.Name.End()), fmt.Sprintf(`; import _ %q`, s.home.path("weft/agent")))
 }
 
 // keepName makes the compiler's messages name the file where the user has it:

@@ -36,7 +36,7 @@ func (w *weaving) layRuntime() error {
 			return nil
 		}
 		src = bytes.ReplaceAll(src, []byte(rtImport), []byte(`"weft/`))
-		return w.lay(filepath.Join(w.tc.GOROOT, "src", "weft", filepath.FromSlash(name)), nil, src, "the weft runtime")
+		return w.lay(filepath.Join(w.tc.GOROOT, "src", string(w.home), filepath.FromSlash(name)), nil, w.home.imports(src), "the weft runtime")
 	})
 }
 

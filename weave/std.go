@@ -110,7 +110,7 @@ func (w *weaving) stdKey() string {
 			return ""
 		}
 	}
-	return hash("std 1", self.Path, fmt.Sprint(self.Size, self.Time), w.tc.GOROOT, w.tc.GOVERSION, w.tc.GOOS, w.tc.GOARCH, fmt.Sprint(w.trimpath))
+	return hash("std 2", string(w.home), self.Path, fmt.Sprint(self.Size, self.Time), w.tc.GOROOT, w.tc.GOVERSION, w.tc.GOOS, w.tc.GOARCH, fmt.Sprint(w.trimpath))
 }
 
 // recallStd does what weaveStd did before, and reports whether nothing that it

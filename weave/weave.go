@@ -79,6 +79,7 @@ type weaving struct {
 	files    map[string]*File
 	patched  bool
 	pkgs     []*Package
+	home     home // of the weft runtime
 	imports  imports
 	reads    map[string]bool // what has been read from the disk, when that is recorded
 	res      *Result
@@ -125,6 +126,7 @@ func Weave(cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.home = w.findHome()
 	std, others := w.split(ins)
 	steps := []func() error{
 		func() error { return w.weaveStd(std) },
@@ -280,6 +282,7 @@ func (w *weaving) update(path, why string, change func(*source)) error {
 	if err != nil {
 		return nil
 	}
+	s.home = w.home
 	change(s)
 	return w.layEdits(s, why)
 }
