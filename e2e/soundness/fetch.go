@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// goCommand runs the go command and returns what it prints.
+func goCommand(ctx context.Context, dir string, env []string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = dir, env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return out, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+	}
+	return out, nil
+}
+
+// fetch makes dir the root of a module whose packages can be tested: for a
+// module of the list a copy that may be written to, whose go.mod knows what its
+// tests need; for the standard library a module without packages.
+func fetch(ctx context.Context, e *entry, dir string, env []string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	gomod := filepath.Join(dir, "go.mod")
+	if e.Module == "" {
+		return os.WriteFile(gomod, []byte("module example.com/soundness\n\ngo 1.25\n"), 0o666)
+	}
+	out, err := goCommand(ctx, os.TempDir(), env, "mod", "download", "-json", e.Module+"@"+e.Version)
+	if err != nil {
+		return err
+	}
+	var m struct{ Dir string }
+	if err := json.Unmarshal(out, &m); err != nil {
+		return fmt.Errorf("read where go mod download put %s: %w", e.Module, err)
+	}
+	err = filepath.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(m.Dir, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, rel)
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o777)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, data, 0o666)
+	})
+	if err != nil {
+		return fmt.Errorf("copy module %s: %w", e.Module, err)
+	}
+	if _, err := os.Stat(gomod); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(gomod, []byte("module "+e.Module+"\n\ngo 1.25\n"), 0o666); err != nil {
+			return err
+		}
+	}
+	// A published module need not have all the sums of its tests' dependencies,
+	// and its replacements by directories beside it are not there.
+	for _, args := range e.Edit {
+		if _, err := goCommand(ctx, dir, env, append([]string{"mod", "edit"}, args)...); err != nil {
+			return err
+		}
+	}
+	args := append([]string{"list", "-mod=mod", "-test", "-deps", "-f", "{{.ImportPath}}"}, e.Packages...)
+	_, err = goCommand(ctx, dir, env, args...)
+	return err
+}
