@@ -17,6 +17,7 @@ type goArgs struct {
 	overlay string
 	modfile string
 	vet     *string // of go test; nil when not given
+	exec    string  // of go run and go test
 	cover   bool
 	list    bool // go list: -export or -compiled is given
 	compile bool // go test -c
@@ -124,6 +125,8 @@ func parseGo(args []string) *goArgs {
 			g.list = g.list || value != "false"
 		case "c":
 			g.compile = true
+		case "exec":
+			g.exec = value
 		}
 		g.flags = append(g.flags, given...)
 		if listed[name] {

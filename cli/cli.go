@@ -58,6 +58,10 @@ func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 2
 	}
 	name, rest := args[0], args[1:]
+	if name == execName {
+		inv.args = rest
+		return runExec(inv)
+	}
 	switch name {
 	case "-h", "-help", "--help":
 		name = "help"

@@ -43,7 +43,7 @@ func runGo(inv *invocation) (int, error) {
 	}
 	cfg := inv.config(g)
 	progress := newProgress(inv.stderr, getenv(inv.env, "TERM"))
-	cfg.Progress = progress.set
+	cfg.Progress, cfg.Log = progress.set, progress
 	res, err := weave.Weave(cfg)
 	progress.end()
 	if err != nil {
@@ -74,6 +74,13 @@ func runGo(inv *invocation) (int, error) {
 		}
 	}
 	args = append(args, g.flags...)
+	if cfg.Versions {
+		args = append(args, "-mod=readonly") // whatever GOFLAGS says of the current module
+	}
+	args = append(args, inv.execFlags(g, res)...)
+	if res.Patterns != nil {
+		g.packages = res.Patterns
+	}
 	args = append(args, g.packages...)
 	args = append(args, g.rest...)
 	cmd := res.Toolchain.Cmd(cfg.Dir, args...)
@@ -108,6 +115,7 @@ func (inv *invocation) config(g *goArgs) weave.Config {
 		Overlay:  g.overlay,
 		Modfile:  g.modfile,
 		CacheDir: getenv(inv.env, "WEFT_CACHE"),
+		Versions: (g.sub == "run" || g.sub == "install") && weave.AtVersion(g.packages),
 	}
 	if g.chdir != "" {
 		cfg.Dir = g.chdir

@@ -13,13 +13,14 @@ import (
 type progress struct {
 	mu    sync.Mutex
 	w     io.Writer // nil when there is no terminal
+	out   io.Writer // where lines that stay go
 	timer *time.Timer
 	doing string
 	shown bool
 }
 
 func newProgress(w io.Writer, term string) *progress {
-	p := &progress{}
+	p := &progress{out: w}
 	f, ok := w.(*os.File)
 	if !ok {
 		return p
@@ -62,4 +63,19 @@ func (p *progress) end() {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 	p.w = nil
+}
+
+// Write writes lines that stay.
+func (p *progress) Write(lines []byte) (int, error) {
+	p.mu.Lock()
+	if p.shown && p.w != nil {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+	n, err := p.out.Write(lines)
+	shown := p.shown
+	p.mu.Unlock()
+	if shown {
+		p.show()
+	}
+	return n, err
 }

@@ -59,20 +59,23 @@ func ReadSettings(dir string) (Settings, error) {
 	return s, nil
 }
 
+// settingsDir returns the directory whose weft.yaml counts: that of go.work, that
+// of go.mod, or the current one.
+func (w *weaving) settingsDir() string {
+	for _, path := range []string{w.tc.GOWORK, w.tc.GOMOD} {
+		if filepath.IsAbs(path) && path != os.DevNull {
+			dir := filepath.Dir(path)
+			if _, err := os.Stat(filepath.Join(dir, "weft.yaml")); err == nil {
+				return dir
+			}
+		}
+	}
+	return w.cfg.Dir
+}
+
 // hooks reads the advice that weft.yaml names.
 func (w *weaving) hooks() ([]*Integration, error) {
-	root := ""
-	switch {
-	case w.tc.GOWORK != "" && w.tc.GOWORK != "off":
-		root = filepath.Dir(w.tc.GOWORK)
-		if _, err := os.Stat(filepath.Join(root, "weft.yaml")); err != nil && filepath.IsAbs(w.tc.GOMOD) {
-			root = filepath.Dir(w.tc.GOMOD)
-		}
-	case filepath.IsAbs(w.tc.GOMOD) && w.tc.GOMOD != os.DevNull:
-		root = filepath.Dir(w.tc.GOMOD)
-	default:
-		root = w.cfg.Dir
-	}
+	root := w.settingsDir()
 	set, err := ReadSettings(root)
 	if err != nil {
 		return nil, err

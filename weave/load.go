@@ -27,6 +27,8 @@ type Package struct {
 	CgoFiles     []string
 	TestGoFiles  []string
 	XTestGoFiles []string
+
+	ours bool // of a module that is the user's own by being named at a version
 }
 
 // Module is the module of a Package.
@@ -72,9 +74,9 @@ func load(t *Toolchain, dir string, flags, patterns []string, tests bool) ([]*Pa
 func (p *Package) isTest() bool { return p.ForTest != "" || strings.HasSuffix(p.ImportPath, ".test") }
 
 // own reports whether p is the user's own code: in a main module, a module of
-// the workspace, or outside any module.
+// the workspace or one named at a version, or outside any module.
 func (p *Package) own() bool {
-	return !p.Standard && (p.Module == nil || p.Module.Main)
+	return !p.Standard && (p.Module == nil || p.Module.Main || p.ours)
 }
 
 // sources returns the paths of the files that make up p, tests not included.

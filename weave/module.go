@@ -75,8 +75,12 @@ func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 	parts := []string{"module 1", m.Dir, fmt.Sprint(w.trimpath)}
 	woven := map[string][]byte{}
 	for _, f := range files {
-		parts = append(parts, f.Path, string(f.New))
-		woven[f.Path] = f.New
+		text, err := w.read(f.Path)
+		if err != nil {
+			return "", fmt.Errorf("copy module %s@%s into the cache: %w", m.Path, m.Version, err)
+		}
+		parts = append(parts, f.Path, string(text))
+		woven[f.Path] = text
 	}
 	name := hash(parts...)[:16]
 	top := filepath.Join(w.cache.dir, "mods", name)
@@ -241,8 +245,18 @@ func (w *weaving) generateWork(copies map[*Module]string) error {
 	if err != nil {
 		return err
 	}
-	w.res.Env = append(w.res.Env, "GOWORK="+to)
+	w.useWork(to)
 	return nil
+}
+
+// useWork makes the build use a go.work of weft's, and hides it from programs
+// that it runs: they may run the go command themselves.
+func (w *weaving) useWork(path string) {
+	w.res.Env = []string{"GOWORK=" + path}
+	w.res.Program = []string{"GOWORK"}
+	if was := getenv(w.cfg.Env, "GOWORK"); was != "" {
+		w.res.Program[0] += "=" + was
+	}
 }
 
 func sorted(copies map[*Module]string) []*Module {

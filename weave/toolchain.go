@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,17 +28,23 @@ type Toolchain struct {
 	GOFLAGS    string
 	GOOS       string
 	GOARCH     string
+
+	log io.Writer // gets the lines about downloads, when not nil
 }
 
 // FindToolchain asks the go command in the PATH of env which toolchain it runs
 // in dir. A toolchain that the go command downloaded lies in the module cache,
 // where it refuses overlays; such a one is reached through a link in cache.
 func FindToolchain(dir string, env []string, cache *Cache) (*Toolchain, error) {
+	return findToolchain(dir, env, cache, nil)
+}
+
+func findToolchain(dir string, env []string, cache *Cache, log io.Writer) (*Toolchain, error) {
 	command, err := lookPath("go", env)
 	if err != nil {
 		return nil, fmt.Errorf("find the go command: %w; install Go or put it on PATH", err)
 	}
-	t := &Toolchain{Command: command, Env: env}
+	t := &Toolchain{Command: command, Env: env, log: log}
 	out, err := t.Output(dir, "env", "-json", "GOROOT", "GOVERSION", "GOMODCACHE", "GOMOD", "GOWORK", "GOFLAGS", "GOOS", "GOARCH")
 	if err != nil {
 		return nil, err
@@ -89,17 +96,41 @@ func (t *Toolchain) Cmd(dir string, args ...string) *exec.Cmd {
 // Output runs the go command with args in dir and returns what it prints.
 func (t *Toolchain) Output(dir string, args ...string) ([]byte, error) {
 	cmd := t.Cmd(dir, args...)
-	var stderr bytes.Buffer
+	stderr := downloads{log: t.log}
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
-			return out, &GoError{Args: args, Stderr: stderr.String(), Code: exit.ExitCode()}
+			return out, &GoError{Args: args, Stderr: stderr.text.String(), Code: exit.ExitCode()}
 		}
 		return out, fmt.Errorf("run go %s: %w", strings.Join(args, " "), err)
 	}
 	return out, nil
+}
+
+// downloads keeps what the go command prints, and passes on what it says of
+// downloads as it says it: the build that follows will find them done.
+type downloads struct {
+	text bytes.Buffer
+	log  io.Writer
+	said int // how much of the buffer has been looked at
+}
+
+func (d *downloads) Write(p []byte) (int, error) {
+	n, _ := d.text.Write(p)
+	for d.log != nil {
+		line := d.text.Bytes()[d.said:]
+		end := bytes.IndexByte(line, '\n')
+		if end < 0 {
+			break
+		}
+		if line = line[:end+1]; bytes.HasPrefix(line, []byte("go: downloading ")) {
+			d.log.Write(line)
+		}
+		d.said += end + 1
+	}
+	return n, nil
 }
 
 // GoError is a failure of the go command, which has explained itself.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type Config struct {
 	Patterns []string // packages, as on the go command line
 	Tests    bool     // weave the packages' tests, too
 	Cover    bool     // statements are counted: add none to the user's code
+	Versions bool     // the patterns are at versions, as in "go run pkg@version"; see AtVersion
 	Overlay  string   // the user's own overlay file
 	Modfile  string   // the user's own -modfile
 	CacheDir string   // weft's cache; "" for the default
@@ -34,6 +36,9 @@ type Config struct {
 
 	// Progress, when not nil, is told what weft is doing at the moment.
 	Progress func(doing string)
+
+	// Log, when not nil, gets the go command's lines about what it downloads.
+	Log io.Writer
 }
 
 // Result is a woven build: how to run the go command so that it compiles the
@@ -42,6 +47,8 @@ type Result struct {
 	Toolchain *Toolchain
 	Flags     []string   // to put in front of the user's
 	Env       []string   // to add to the toolchain's environment
+	Program   []string   // what go run and go test should undo for the program: NAME=value, or NAME to unset
+	Patterns  []string   // what to build instead of Config.Patterns, when not nil
 	Files     []*File    // every file that is laid or edited, by path
 	Packages  []*Package // the packages named by the patterns
 	Points    []Point    // what became of each rule
@@ -93,11 +100,16 @@ func Weave(cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	tc, err := FindToolchain(cfg.Dir, cfg.Env, cache)
+	tc, err := findToolchain(cfg.Dir, cfg.Env, cache, cfg.Log)
 	if err != nil {
 		return nil, err
 	}
 	w := &weaving{cfg: cfg, tc: tc, cache: cache, files: map[string]*File{}, res: &Result{Toolchain: tc}}
+	if cfg.Versions {
+		if err := w.requireVersions(); err != nil {
+			return nil, err
+		}
+	}
 	w.readFlags()
 	if err := w.readOverlay(); err != nil {
 		return nil, err
@@ -110,8 +122,13 @@ func Weave(cfg Config) (*Result, error) {
 		flags = append([]string{"-modfile=" + w.modfile}, flags...)
 	}
 	w.progress("listing packages")
-	if w.pkgs, err = load(tc, cfg.Dir, flags, cfg.Patterns, cfg.Tests); err != nil {
+	if w.pkgs, err = load(w.tc, cfg.Dir, flags, w.cfg.Patterns, cfg.Tests); err != nil {
 		return nil, err
+	}
+	if cfg.Versions {
+		if err := w.ownVersions(); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range w.pkgs {
 		if !p.DepOnly && !p.isTest() {
@@ -163,6 +180,9 @@ func (w *weaving) note(format string, args ...any) {
 // line and in GOFLAGS.
 func (w *weaving) readFlags() {
 	w.modfile = w.cfg.Modfile
+	if w.cfg.Versions {
+		w.modfile = "" // the current module does not matter
+	}
 	env := splitFlags(w.tc.GOFLAGS)
 	for _, f := range append(env, w.cfg.Flags...) {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(f, "-"), "=")
@@ -172,7 +192,7 @@ func (w *weaving) readFlags() {
 				w.cfg.Overlay = value
 			}
 		case "modfile":
-			if w.modfile == "" {
+			if w.modfile == "" && !w.cfg.Versions {
 				w.modfile = value
 			}
 		case "trimpath":
@@ -371,11 +391,28 @@ func (w *weaving) finish() error {
 		w.res.Files = append(w.res.Files, f)
 	}
 	slices.SortFunc(w.res.Files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
+	w.addFiles()
 	w.res.Flags = append(w.res.Flags, "-overlay="+path)
 	if w.modfile != "" {
 		w.res.Flags = append(w.res.Flags, "-modfile="+w.modfile)
 	}
 	return nil
+}
+
+// addFiles adds the files that weft lays into a package that is named by its
+// files to those.
+func (w *weaving) addFiles() {
+	if len(w.cfg.Patterns) == 0 || !strings.HasSuffix(w.cfg.Patterns[0], ".go") || len(w.res.Packages) != 1 {
+		return
+	}
+	dir, _ := filepath.Split(w.cfg.Patterns[0]) // the go command wants the same for all
+	list := slices.Clone(w.cfg.Patterns)
+	for _, f := range w.res.Files {
+		if f.Old == nil && f.cached != "" && filepath.Dir(f.Path) == w.res.Packages[0].Dir && strings.HasPrefix(f.Why, "advice for ") {
+			list = append(list, dir+filepath.Base(f.Path))
+		}
+	}
+	w.res.Patterns = list
 }
 
 // writeOverlay writes the files woven so far, and the overlay that names them,
