@@ -2,6 +2,7 @@ package weave
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -169,9 +170,9 @@ func (s *source) nameAll(fl *ast.FieldList, ops []operand, prefix string) {
 // an error for each rule that does not fit, and weaves the others.
 func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfits map[*Rule]error) {
 	misfits = map[*Rule]error{}
-	if fn.Body == nil {
+	if err := refuses(fn); err != nil {
 		for _, r := range rules {
-			misfits[r] = fmt.Errorf("it has no body in Go")
+			misfits[r] = err
 		}
 		return nil, misfits
 	}
@@ -229,15 +230,15 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 		r := fitted[i]
 		group := []*Rule{r}
 		state := ""
+		if earlier(fitted[:i], r) {
+			continue
+		}
+		for _, o := range fitted[i+1:] {
+			if together(r, o) {
+				group = append(group, o)
+			}
+		}
 		if r.state != nil {
-			if earlier(fitted[:i], r) {
-				continue
-			}
-			for _, o := range fitted[i+1:] {
-				if sharesState(r, o) {
-					group = append(group, o)
-				}
-			}
 			for {
 				n++
 				if state = fmt.Sprintf("weft%d", n); !bytes.Contains(s.text, []byte(state)) {
@@ -264,13 +265,37 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 	return fitted, misfits
 }
 
-func sharesState(a, b *Rule) bool {
-	return a.state != nil && b.state != nil && a.state.typ == b.state.typ && a.folder() == b.folder()
+// refuses returns why no advice may be called in fn, if so: it has no body, or
+// a directive promises the compiler and the linker that it does little.
+func refuses(fn *ast.FuncDecl) error {
+	if fn.Body == nil {
+		return errors.New("it has no body in Go")
+	}
+	if fn.Doc == nil {
+		return nil
+	}
+	for _, c := range fn.Doc.List {
+		switch word, _, _ := strings.Cut(c.Text, " "); word {
+		case "//go:nosplit", "//go:systemstack", "//go:nowritebarrier", "//go:nowritebarrierrec", "//go:yeswritebarrierrec", "//go:cgo_unsafe_args":
+			return fmt.Errorf("it is marked %s, and advice needs more stack than that may leave", word)
+		}
+	}
+	return nil
+}
+
+// together reports whether two rules of one join point share a state, or have
+// none: their exits are deferred before their enters are called, so that an
+// exit also runs when the call is skipped.
+func together(a, b *Rule) bool {
+	if a.folder() != b.folder() || (a.state == nil) != (b.state == nil) {
+		return false
+	}
+	return a.state == nil || a.state.typ == b.state.typ
 }
 
 func earlier(list []*Rule, r *Rule) bool {
 	for _, o := range list {
-		if sharesState(o, r) {
+		if together(o, r) {
 			return true
 		}
 	}

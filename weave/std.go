@@ -67,6 +67,11 @@ func (w *weaving) weaveStd(ins []*Integration) error {
 	if err := w.layRuntime(); err != nil {
 		return err
 	}
+	if w.needsNoC() {
+		if err := w.leaveOutC(); err != nil {
+			return err
+		}
+	}
 	if err := w.integrate(ins); err != nil {
 		return err
 	}
@@ -110,7 +115,7 @@ func (w *weaving) stdKey() string {
 			return ""
 		}
 	}
-	return hash("std 2", string(w.home), self.Path, fmt.Sprint(self.Size, self.Time), w.tc.GOROOT, w.tc.GOVERSION, w.tc.GOOS, w.tc.GOARCH, fmt.Sprint(w.trimpath))
+	return hash("std 3", string(w.home), fmt.Sprint(w.needsNoC()), self.Path, fmt.Sprint(self.Size, self.Time), w.tc.GOROOT, w.tc.GOVERSION, w.tc.GOOS, w.tc.GOARCH, fmt.Sprint(w.trimpath))
 }
 
 // recallStd does what weaveStd did before, and reports whether nothing that it

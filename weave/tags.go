@@ -9,7 +9,10 @@ import (
 // that weft lays. It reports whether the file is laid at all. What is left of
 // the constraint, such as an operating system, stays for the go command; the
 // constraint's line stays a line.
-func resolveTags(src []byte, weft bool) ([]byte, bool) {
+func resolveTags(src []byte, weft bool) ([]byte, bool) { return resolveTag(src, "weft", weft) }
+
+// resolveTag does so for any tag.
+func resolveTag(src []byte, tag string, is bool) ([]byte, bool) {
 	for at := 0; at < len(src); {
 		end := len(src)
 		if i := bytes.IndexByte(src[at:], '\n'); i >= 0 {
@@ -21,7 +24,7 @@ func resolveTags(src []byte, weft bool) ([]byte, bool) {
 			if err != nil {
 				return src, true // the go command will say so
 			}
-			rest, value := settle(x, weft)
+			rest, value := settle(x, tag, is)
 			if rest == nil && !value {
 				return nil, false
 			}
@@ -41,24 +44,24 @@ func resolveTags(src []byte, weft bool) ([]byte, bool) {
 	return src, true
 }
 
-// settle evaluates x as far as the tag "weft" goes: it returns the expression
+// settle evaluates x as far as one tag goes: it returns the expression
 // that is left, or nil and its value.
-func settle(x constraint.Expr, weft bool) (constraint.Expr, bool) {
+func settle(x constraint.Expr, tag string, is bool) (constraint.Expr, bool) {
 	switch x := x.(type) {
 	case *constraint.TagExpr:
-		if x.Tag == "weft" {
-			return nil, weft
+		if x.Tag == tag {
+			return nil, is
 		}
 		return x, false
 	case *constraint.NotExpr:
-		rest, v := settle(x.X, weft)
+		rest, v := settle(x.X, tag, is)
 		if rest == nil {
 			return nil, !v
 		}
 		return &constraint.NotExpr{X: rest}, false
 	case *constraint.AndExpr:
-		l, lv := settle(x.X, weft)
-		r, rv := settle(x.Y, weft)
+		l, lv := settle(x.X, tag, is)
+		r, rv := settle(x.Y, tag, is)
 		switch {
 		case l == nil && r == nil:
 			return nil, lv && rv
@@ -71,8 +74,8 @@ func settle(x constraint.Expr, weft bool) (constraint.Expr, bool) {
 		}
 		return &constraint.AndExpr{X: l, Y: r}, false
 	case *constraint.OrExpr:
-		l, lv := settle(x.X, weft)
-		r, rv := settle(x.Y, weft)
+		l, lv := settle(x.X, tag, is)
+		r, rv := settle(x.Y, tag, is)
 		switch {
 		case l == nil && r == nil:
 			return nil, lv || rv
