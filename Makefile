@@ -81,6 +81,10 @@ ui-browser: ui/node_modules/.package-lock.json build
 storm: ## what takes long: the runtime patch on every Go version, storms of goroutines
 	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/context
 
+.PHONY: soundness
+soundness: ## what takes long, too: the own tests of std and of some thirty modules, plain and woven
+	$(GO) run ./e2e/soundness
+
 .PHONY: crash
 crash: ## what takes long: the server killed 200 times, full and damaged disks, hostile clients, a day of data
 	WEFT_LONG=1 $(GO) test -count=1 -v -timeout 120m ./e2e/serve

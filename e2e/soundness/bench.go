@@ -408,32 +408,56 @@ func (h *everyHooks) clear() error {
 	return nil
 }
 
-// count reads what ran of the tested packages.
+// count reads what ran: of the tested packages for the entry, of all packages
+// for the end of the table.
 func (h *everyHooks) count(plain *outcome, m *modeRow) error {
 	for _, p := range h.packages {
-		if _, tested := plain.results[test{Package: p.path}]; !tested {
-			continue
-		}
+		_, tested := plain.results[test{Package: p.path}]
 		data, err := os.ReadFile(p.counts)
 		if err != nil {
 			return err
 		}
+		if p.ran == nil {
+			p.ran = make([]bool, len(p.points))
+		}
 		for i, point := range p.points {
 			if why := h.refused[p.path+" "+point]; why != "" {
-				m.Refused = append(m.Refused, p.path+" "+point+": "+why)
+				if tested {
+					m.Refused = append(m.Refused, p.path+" "+point+": "+why)
+				}
 				continue
 			}
-			m.Functions++
-			enters, exits, wrong := binary.NativeEndian.Uint32(data[12*i:]), binary.NativeEndian.Uint32(data[12*i+4:]), binary.NativeEndian.Uint32(data[12*i+8:])
-			if enters > 0 {
-				m.Ran++
+			begins, ends, wrong := binary.NativeEndian.Uint32(data[12*i:]), binary.NativeEndian.Uint32(data[12*i+4:]), binary.NativeEndian.Uint32(data[12*i+8:])
+			p.ran[i] = p.ran[i] || begins > 0
+			if tested {
+				m.Functions++
+				if begins > 0 {
+					m.Ran++
+				}
 			}
-			if exits > enters || wrong > 0 {
-				m.Differences = append(m.Differences, fmt.Sprintf("%s %s: advice ran %d times at its begin, %d times at its end, %d times with the state of another call", p.path, point, enters, exits, wrong))
+			if ends > begins || wrong > 0 {
+				m.Differences = append(m.Differences, fmt.Sprintf("%s %s: its advice ran %d times at the begin, %d times at the end, %d times with the state of another call", p.path, point, begins, ends, wrong))
 			}
 		}
 	}
 	return nil
+}
+
+// total returns how many functions of how many packages have advice, and how
+// many of them ran in any entry.
+func (h *everyHooks) total() (packages, functions, ran int) {
+	for _, p := range h.packages {
+		packages++
+		for i, point := range p.points {
+			if h.refused[p.path+" "+point] == "" {
+				functions++
+			}
+			if p.ran != nil && p.ran[i] {
+				ran++
+			}
+		}
+	}
+	return packages, functions, ran
 }
 
 // keepMode returns a function that gives a file the mode it has now: tests that

@@ -41,6 +41,7 @@ type hooked struct {
 	path   string
 	points []string // join points, in the order of their counts
 	counts string   // the file they are counted in
+	ran    []bool   // which of them ran in any entry
 }
 
 // hooker writes advice.

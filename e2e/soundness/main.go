@@ -121,6 +121,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if !*asJSON {
 		printTable(stdout, rows, time.Since(start))
+		if b.std != nil {
+			packages, functions, ran := b.std.total()
+			fmt.Fprintf(stdout, "\nOf the standard library %d functions in %d packages had advice, %d of them ran.\n", functions, packages, ran)
+		}
 	}
 	if bad > 0 || len(rows) < len(chosen) || len(rows) == 0 {
 		return 1

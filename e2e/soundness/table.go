@@ -55,6 +55,11 @@ func printTable(w io.Writer, rows []*row, took time.Duration) {
 }
 
 func items(w io.Writer, title string, list []string) {
+	const most = 10
+	if len(list) > most && !strings.Contains(title, "DIFFERENT") {
+		fmt.Fprintf(w, "- %s: %d, such as %s\n", title, len(list), list[0])
+		return
+	}
 	for _, s := range list {
 		fmt.Fprintf(w, "- %s: %s\n", title, s)
 	}
