@@ -91,7 +91,7 @@ func (b *bench) entry(ctx context.Context, e *entry) *row {
 }
 
 func (b *bench) tests(ctx context.Context, e *entry, r *row) error {
-	name := strings.ReplaceAll(e.Name, "/", "_")
+	name := e.file()
 	src := filepath.Join(b.dir, "src", name)
 	tmp, err := os.MkdirTemp("", "s-") // short: tests make Unix sockets in it
 	if err != nil {
@@ -160,7 +160,7 @@ func (b *bench) tests(ctx context.Context, e *entry, r *row) error {
 			return err
 		}
 	}
-	if b.every && e.NoEvery == "" {
+	if b.every {
 		m := &modeRow{Mode: "every"}
 		r.Modes = append(r.Modes, m)
 		hooks, err := b.hooks(ctx, e, src, env)
@@ -322,7 +322,7 @@ func (b *bench) hooks(ctx context.Context, e *entry, src string, env []string) (
 	if e.Module == "" && b.std != nil {
 		return b.std, nil
 	}
-	name, patterns := strings.ReplaceAll(e.Name, "/", "_"), e.Packages
+	name, patterns := e.file(), e.Packages
 	if e.Module == "" {
 		name, patterns = "std", []string{"std"}
 	}
@@ -359,7 +359,7 @@ func (b *bench) hooks(ctx context.Context, e *entry, src string, env []string) (
 			return nil, fmt.Errorf("read the output of go list: %w", err)
 		}
 		h.names[p.ImportPath] = p.Name
-		own := p.Module != nil && p.Module.Main
+		own := p.Module != nil && p.Module.Path == e.Module
 		if e.Module == "" {
 			own = p.Standard && !low[p.ImportPath]
 		}

@@ -16,7 +16,7 @@ type entry struct {
 	Env      []string // further variables, for plain and woven tests alike
 	Edit     []string // flags of go mod edit
 	Timeout  time.Duration
-	NoEvery  string // why no function of it is woven in mode every
+	Imported bool // the module is tested as another's dependency, in the module cache
 	Note     string
 }
 
@@ -119,6 +119,11 @@ var entries = []*entry{
 	module("concurrency", "github.com/sourcegraph/conc", "v0.3.0", "./..."),
 	module("concurrency", "golang.org/x/sync", "v0.24.0", "./..."),
 	module("concurrency", "go.uber.org/goleak", "v1.3.0", "./..."),
+	module("concurrency", "golang.org/x/sync", "v0.24.0", "./...").imported(),
+	module("assembly", "github.com/cespare/xxhash/v2", "v2.3.0").imported(),
+	module("generics", "github.com/samber/lo", "v1.53.0", "./...").imported(),
+	module("logger", "go.uber.org/zap", "v1.28.0", "./...").imported(),
+	module("cgo", "github.com/mattn/go-sqlite3", "v1.14.53").imported(),
 	module("metrics", "github.com/prometheus/client_golang", "v1.24.1", "./prometheus/..."),
 	module("client", "github.com/redis/go-redis/v9", "v9.23.0", "./internal/...").short(),
 	module("tracing", "go.opentelemetry.io/otel", "v1.47.0", "./..."),
@@ -130,6 +135,20 @@ func (e *entry) short() *entry {
 	e.Note = strings.TrimPrefix(e.Note+"; -short", "; ")
 	return e
 }
+
+// imported tests a module where it is a dependency: what is woven of it is
+// copied out of the module cache.
+func (e *entry) imported() *entry {
+	e.Imported = true
+	e.Name += " imported"
+	for i, p := range e.Packages {
+		e.Packages[i] = strings.TrimSuffix(e.Module+"/"+strings.TrimPrefix(strings.TrimPrefix(p, "."), "/"), "/")
+	}
+	return e
+}
+
+// file returns the entry's name as that of a file.
+func (e *entry) file() string { return strings.NewReplacer("/", "_", " ", "_").Replace(e.Name) }
 
 // env sets variables for the tests of an entry.
 func (e *entry) env(vars ...string) *entry {

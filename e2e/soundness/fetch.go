@@ -37,6 +37,13 @@ func fetch(ctx context.Context, e *entry, dir string, env []string) error {
 	if e.Module == "" {
 		return os.WriteFile(gomod, []byte("module example.com/soundness\n\ngo 1.25\n"), 0o666)
 	}
+	if e.Imported {
+		text := fmt.Sprintf("module example.com/soundness\n\ngo 1.25\n\nrequire %s %s\n", e.Module, e.Version)
+		if err := os.WriteFile(gomod, []byte(text), 0o666); err != nil {
+			return err
+		}
+		return resolve(ctx, e, dir, env)
+	}
 	out, err := goCommand(ctx, os.TempDir(), env, "mod", "download", "-json", e.Module+"@"+e.Version)
 	if err != nil {
 		return err
@@ -71,14 +78,18 @@ func fetch(ctx context.Context, e *entry, dir string, env []string) error {
 			return err
 		}
 	}
-	// A published module need not have all the sums of its tests' dependencies,
-	// and its replacements by directories beside it are not there.
 	for _, args := range e.Edit {
 		if _, err := goCommand(ctx, dir, env, append([]string{"mod", "edit"}, args)...); err != nil {
 			return err
 		}
 	}
+	return resolve(ctx, e, dir, env)
+}
+
+// resolve completes go.mod and go.sum: a published module need not have the
+// sums of all that its tests depend on.
+func resolve(ctx context.Context, e *entry, dir string, env []string) error {
 	args := append([]string{"list", "-mod=mod", "-test", "-deps", "-f", "{{.ImportPath}}"}, e.Packages...)
-	_, err = goCommand(ctx, dir, env, args...)
+	_, err := goCommand(ctx, dir, env, args...)
 	return err
 }

@@ -33,7 +33,7 @@ type pkg struct {
 	GoFiles    []string
 	CgoFiles   []string
 	ImportMap  map[string]string
-	Module     *struct{ Main bool }
+	Module     *struct{ Path string }
 }
 
 // A hooked package is one with advice for all its functions.
