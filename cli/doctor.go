@@ -84,9 +84,9 @@ func (d *diagnosis) toolchain(inv *invocation, cache *weave.Cache) {
 		d.fail("go", "%v", err)
 		return
 	}
-	d.ok("go", "%s %s/%s in %s", tc.GOVERSION, tc.GOOS, tc.GOARCH, tc.GOROOT)
+	d.ok("go", "%s %s/%s in %s", tc.GOVERSION, tc.GOOS, tc.GOARCH, tc.Real)
 	if tc.Linked {
-		d.note("go", "this toolchain was downloaded by the go command; weft reaches it through a link, which stack traces show in the paths of std")
+		d.note("go", "this toolchain was downloaded by the go command; weft reaches it through links in its cache")
 	}
 	pkgs, known := patch.For(tc.GOVERSION)
 	var broken []string

@@ -71,10 +71,9 @@
 // mode the files lie in the main module, and are overlaid like any.
 //
 // A toolchain that the go command has downloaded lies beneath GOMODCACHE, too.
-// Weft reaches it through a symbolic link in its cache. Stack traces then name
-// files of the standard library that are not woven beneath that link; woven
-// ones keep their names. "go run" and "go test" pass GOROOT and GOTOOLCHAIN=local
-// on to the program.
+// Weft reaches it through a likeness of it, made of symbolic links (goroot.go).
+// Programs see the toolchain's own GOROOT, in stack traces and otherwise; only "go
+// test" and "go generate" tell what they run of the likeness, by GOROOT.
 //
 // # What the go command must not do
 //

@@ -17,7 +17,7 @@ import (
 type Toolchain struct {
 	Command string   // the go command to run
 	Env     []string // the environment to run it in
-	Linked  bool     // GOROOT is weft's link to a toolchain in the module cache
+	Linked  bool     // GOROOT is weft's likeness of a toolchain in the module cache
 	Real    string   // the toolchain's own directory; GOROOT unless Linked
 
 	GOROOT     string
@@ -34,7 +34,7 @@ type Toolchain struct {
 
 // FindToolchain asks the go command in the PATH of env which toolchain it runs
 // in dir. A toolchain that the go command downloaded lies in the module cache,
-// where it refuses overlays; such a one is reached through a link in cache.
+// where it refuses overlays; such a one is reached through links in cache.
 func FindToolchain(dir string, env []string, cache *Cache) (*Toolchain, error) {
 	return findToolchain(dir, env, cache, nil)
 }
@@ -59,30 +59,6 @@ func findToolchain(dir string, env []string, cache *Cache, log io.Writer) (*Tool
 		}
 	}
 	return t, nil
-}
-
-// link makes t run through a symbolic link outside the module cache.
-func (t *Toolchain) link(cache *Cache) error {
-	dir := filepath.Join(cache.dir, "goroot")
-	link := filepath.Join(dir, hash(t.GOROOT)[:8], t.GOVERSION)
-	if to, err := os.Readlink(link); err != nil || to != t.GOROOT {
-		if err := os.MkdirAll(filepath.Dir(link), 0o777); err != nil {
-			return fmt.Errorf("link to the toolchain: %w", err)
-		}
-		tmp := fmt.Sprintf("%s.%d", link, os.Getpid())
-		os.Remove(tmp)
-		if err := os.Symlink(t.GOROOT, tmp); err != nil {
-			return fmt.Errorf("link to the toolchain: %w", err)
-		}
-		if err := os.Rename(tmp, link); err != nil {
-			return fmt.Errorf("link to the toolchain: %w", err)
-		}
-	}
-	t.Linked = true
-	t.GOROOT = link
-	t.Command = filepath.Join(link, "bin", filepath.Base(t.Command))
-	t.Env = setenv(setenv(t.Env, "GOROOT", link), "GOTOOLCHAIN", "local")
-	return nil
 }
 
 // Cmd returns the go command with args, ready to run in dir.

@@ -443,8 +443,8 @@ func (w *weaving) writeOverlay() (string, error) {
 func (w *weaving) put(f *File) (string, error) {
 	if f.cached == "" {
 		text, err := f.New, error(nil)
-		if w.tc.Linked && !w.trimpath && filepath.Ext(f.Path) == ".go" && beneath(f.Path, w.tc.GOROOT) {
-			text = plainName(text, filepath.Join(w.tc.Real, strings.TrimPrefix(f.Path, w.tc.GOROOT)))
+		if !w.trimpath && filepath.Ext(f.Path) == ".go" && beneath(f.Path, w.tc.GOROOT) {
+			text = plainName(text, f.Path)
 		}
 		if f.cached, err = w.cache.Put(text, "-"+filepath.Base(f.Path)); err != nil {
 			return "", err
@@ -453,8 +453,10 @@ func (w *weaving) put(f *File) (string, error) {
 	return f.cached, nil
 }
 
-// plainName makes positions in a woven file of a toolchain that is reached
-// through a link name the toolchain's own file.
+// plainName makes positions in a woven file of the standard library name the
+// file as for the plain build, where the compiler writes $GOROOT and the linker
+// says where that is. What it knows of an overlay would be the path in full, and
+// the go command takes objects of std for the same wherever GOROOT is.
 func plainName(text []byte, path string) []byte {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, path, text, parser.PackageClauseOnly)
