@@ -38,6 +38,8 @@ type adviceFile struct {
 //
 //	//weft:enter (*DB).Close     calls the function where the method begins
 //	//weft:exit (*DB).Close      calls it where the method ends, by return or panic
+//	//weft:result (*DB).retry fn has the result of each call of the parameter fn, a
+//	                             function with one result, pass through the function
 //	//weft:field DB span T       adds the field span of type T to struct DB
 //	//weft:when v>=1.2.0 <2.0.0  restricts the rules of its comment to versions of
 //	                             the module, or of Go for the standard library;
@@ -50,9 +52,10 @@ type adviceFile struct {
 // each call of the join point has one that enter and exit share; the receiver;
 // a pointer to each parameter; and, in an exit, a pointer to each result. What
 // it writes through a pointer takes effect. A parameter named _ is passed nil.
-// An enter that returns true makes the join point return at once.
+// An enter that returns true makes the join point return at once. A result advice
+// takes the result, by value, after the state, and returns it, or another.
 type Rule struct {
-	Kind   string // "enter", "exit" or "field"
+	Kind   string // "enter", "exit", "result" or "field"
 	Point  string // the join point, such as "(*DB).Close", or the struct of a field
 	Advice string // name of the advice function; the field's declaration for a field
 	When   string // range of versions, "" for all
@@ -63,7 +66,9 @@ type Rule struct {
 	name     string
 	fileWhen string
 	state    *param            // nil without a state parameter
-	params   []param           // what follows the state
+	params   []param           // what follows the state, and the value
+	callee   string            // the parameter whose calls a result rule is for
+	value    *param            // what they return
 	skips    bool              // enter returns whether to skip the call
 	imports  map[string]string // the advice file's imports, by name
 	spans    bool              // its integration makes spans, rather than only asking for the current one
@@ -229,9 +234,15 @@ func (in *Integration) directives(fset *token.FileSet, doc *ast.CommentGroup, fn
 			}
 			r.Point, r.name, r.Advice = name, name, strings.TrimSpace(decl)
 			r.params = []param{{typ: typeString(typ, imports), expr: typ}}
-		case "enter", "exit":
+		case "enter", "exit", "result":
 			if fn == nil || fn.Recv != nil {
 				return fmt.Errorf("%s: read directive %q: it must stand right above a function without receiver", pos, c.Text)
+			}
+			if verb == "result" {
+				arg, r.callee, _ = strings.Cut(arg, " ")
+				if r.callee = strings.TrimSpace(r.callee); !token.IsIdentifier(r.callee) {
+					return fmt.Errorf("%s: read directive %q: want //weft:result (*T).Method parameter", pos, c.Text)
+				}
 			}
 			r.Point, r.Advice = arg, fn.Name.Name
 			var err error
@@ -242,7 +253,7 @@ func (in *Integration) directives(fset *token.FileSet, doc *ast.CommentGroup, fn
 				return fmt.Errorf("%s: %w", pos, err)
 			}
 		default:
-			return fmt.Errorf("%s: unknown directive //weft:%s; known are enter, exit, field and when", pos, verb)
+			return fmt.Errorf("%s: unknown directive //weft:%s; known are enter, exit, result, field and when", pos, verb)
 		}
 		rules = append(rules, r)
 	}
@@ -270,6 +281,13 @@ func (r *Rule) signature(fn *ast.FuncDecl, imports map[string]string) error {
 			}
 			r.params = append(r.params, p)
 		}
+	}
+	if r.Kind == "result" {
+		if res := fn.Type.Results; len(r.params) == 0 || res.NumFields() != 1 || typeString(res.List[0].Type, imports) != r.params[0].typ {
+			return fmt.Errorf("advice %s: it must take the result and return one of the same type", fn.Name.Name)
+		}
+		r.value, r.params = &r.params[0], r.params[1:]
+		return nil
 	}
 	if res := fn.Type.Results; res.NumFields() > 0 {
 		if id, ok := res.List[0].Type.(*ast.Ident); r.Kind != "enter" || res.NumFields() != 1 || !ok || id.Name != "bool" {

@@ -179,7 +179,11 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 	recv, params, results := s.operands(fn.Recv), s.operands(fn.Type.Params), s.operands(fn.Type.Results)
 	var needParams, needResults bool
 	for _, r := range rules {
-		if err := fits(r, recv, params, results); err != nil {
+		err := fits(r, recv, params, results)
+		if err == nil && r.Kind == "result" {
+			_, err = s.calls(fn, r)
+		}
+		if err != nil {
 			misfits[r] = err
 			continue
 		}
@@ -208,6 +212,9 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 		if state != "" {
 			args = append(args, "&"+state)
 		}
+		if r.value != nil {
+			args = append(args, resultHere)
+		}
 		for i, p := range r.params {
 			switch n := i - len(recv); {
 			case p.unused:
@@ -225,6 +232,7 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 		return r.Advice + "(" + strings.Join(args, ", ") + ")"
 	}
 	var b strings.Builder
+	var passes []func() // a call may stand right after the brace: the text there comes first
 	n := 0
 	for i := 0; i < len(fitted); i++ {
 		r := fitted[i]
@@ -258,10 +266,15 @@ func (s *source) advise(fn *ast.FuncDecl, rules []*Rule) (fitted []*Rule, misfit
 				fmt.Fprintf(&b, " if %s { return };", call(r, state))
 			case r.Kind == "enter":
 				fmt.Fprintf(&b, " %s;", call(r, state))
+			case r.Kind == "result":
+				passes = append(passes, func() { s.passResults(fn, r, call(r, state)) })
 			}
 		}
 	}
 	s.edits.insert(s.offset(fn.Body.Lbrace)+1, b.String())
+	for _, pass := range passes {
+		pass()
+	}
 	return fitted, misfits
 }
 

@@ -18,44 +18,22 @@ import (
 
 var weftIDs = os.Getenv("WEFT_LOG_IDS") != "false" && os.Getenv("WEFT_LOG_IDS") != "0"
 
-// weftLine is what is kept while a longer line is written.
-type weftLine struct {
-	done bool
-	err  error
-}
-
-// weftAgain on the depth of a call says that it is weft's.
-const weftAgain = 1 << 30
-
-// weftOutput writes a line that is not slog's, which have a pc, by another call of
-// output. To replace appendOutput would make the arguments of each Print, outside
-// of spans as well, escape to the heap.
+// weftLine ends a line that is not slog's, which have a pc, with the ids. It gets
+// the line from the call that makes it, between two statements of output: to
+// replace appendOutput would make the arguments of each Print, outside of spans as
+// well, escape to the heap, and to call output once more would show in the stack
+// that a Writer sees, where some look for the caller of Print.
 //
-//weft:enter (*Logger).output
-func weftOutput(s *weftLine, l *Logger, pc *uintptr, calldepth *int, appendOutput *func([]byte) []byte) (skip bool) {
-	if *calldepth >= weftAgain {
-		*calldepth -= weftAgain
-		return false
-	}
-	if *pc != 0 || !weftIDs || l.isDiscard.Load() {
-		return false
+//weft:result (*Logger).output appendOutput
+func weftLine(line []byte, l *Logger, pc *uintptr) []byte {
+	if *pc != 0 || !weftIDs {
+		return line
 	}
 	id, span, ok := trace.Current()
 	if !ok || weftToSlog(l) {
-		return false
+		return line
 	}
-	s.done = true
-	s.err = l.output(0, *calldepth+2+weftAgain, func(b []byte) []byte {
-		return weftAppend((*appendOutput)(b), id, span)
-	})
-	return true
-}
-
-//weft:exit (*Logger).output
-func weftWritten(s *weftLine, l *Logger, pc *uintptr, calldepth *int, appendOutput *func([]byte) []byte, err *error) {
-	if s.done {
-		*err = s.err
-	}
+	return weftAppend(line, id, span)
 }
 
 // weftToSlog reports whether l's lines become records of slog.

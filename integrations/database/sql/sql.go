@@ -416,40 +416,37 @@ func weftConned(w *weftWait, _ *DB, _ *context.Context, _ *connReuseStrategy, _ 
 	w.span.End()
 }
 
-// weftRetry is retry, with the attempts after the first one as spans. To wrap fn
-// instead would make it, and with it the arguments of each call, escape to the
-// heap.
+// weftRetry makes a span of each attempt of retry after the first. It begins when
+// the one before it has failed, which is just before, so that nothing stands
+// between retry and the driver on the stack.
 type weftRetry struct {
-	done bool
-	err  error
+	attempts int64
+	span     *trace.Span
 }
 
-//weft:enter (*DB).retry
-func weftRetries(s *weftRetry, db *DB, fn *func(strategy connReuseStrategy) error) (skip bool) {
-	if c, ok := trace.CurrentContext(); !ok || !c.Sampled {
-		return false
+//weft:result (*DB).retry fn
+func weftTried(s *weftRetry, err error) error {
+	s.attempts++
+	if s.span != nil {
+		s.span.Error(err)
+		s.span.End()
+		s.span = nil
 	}
-	s.done = true
-	s.err = (*fn)(cachedOrNewConn)
-	for attempt := int64(2); errors.Is(s.err, driver.ErrBadConn) && attempt <= maxBadConnRetries+1; attempt++ {
-		strategy := cachedOrNewConn
-		if attempt > maxBadConnRetries {
-			strategy = alwaysNewConn
-		}
-		var span trace.Span
-		span.Start("retry", trace.KindInternal)
-		span.Int(weftAttemptKey, attempt)
-		s.err = (*fn)(strategy)
-		span.Error(s.err)
-		span.End()
+	if s.attempts > maxBadConnRetries || !errors.Is(err, driver.ErrBadConn) {
+		return err
 	}
-	return true
+	if c, ok := trace.CurrentContext(); ok && c.Sampled {
+		s.span = new(trace.Span)
+		s.span.Start("retry", trace.KindInternal)
+		s.span.Int(weftAttemptKey, s.attempts+1)
+	}
+	return err
 }
 
 //weft:exit (*DB).retry
-func weftRetried(s *weftRetry, db *DB, fn *func(strategy connReuseStrategy) error, err *error) {
-	if s.done {
-		*err = s.err
+func weftRetried(s *weftRetry) {
+	if s.span != nil { // the driver has panicked
+		s.span.End()
 	}
 }
 
