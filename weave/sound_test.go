@@ -2,6 +2,7 @@ package weave
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"io/fs"
 	"os"
@@ -106,7 +107,7 @@ func editsCompile(t *testing.T, tc *Toolchain, home string, patterns []string) {
 	overlay := overlayFile{Replace: map[string]string{}}
 	var targets []string
 	put := func(path string, text []byte) {
-		to := filepath.Join(temp, strings.ReplaceAll(path, string(filepath.Separator), "_"))
+		to := filepath.Join(temp, fmt.Sprintf("%d.go", len(overlay.Replace)))
 		if err := os.WriteFile(to, text, 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,10 @@ func WriteOverlay(goroot, goVersion, dir string) (overlay string, err error) {
 	if !ok {
 		return "", fmt.Errorf("no runtime patch for %s", goVersion)
 	}
+	return writeOverlay(pkgs, goroot, goVersion, dir)
+}
+
+func writeOverlay(pkgs map[string]Package, goroot, goVersion, dir string) (overlay string, err error) {
 	replace := make(map[string]string)
 	var errs []error
 	lay := func(importPath, base string, text []byte) {

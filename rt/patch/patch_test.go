@@ -26,6 +26,86 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
+// TestNext: what there is of Go that has no patch yet. It names each anchor that
+// does not hold, and when all do, what the compiler says. A release candidate does
+// not fail: there is time until the release.
+func TestNext(t *testing.T) {
+	next := toolchain.Next(t, Newest)
+	if len(next) == 0 {
+		t.Skipf("there is nothing newer than go1.%d", Newest)
+	}
+	for _, version := range next {
+		t.Run(version, func(t *testing.T) {
+			tc := toolchain.Get(t, version)
+			report := t.Errorf
+			if toolchain.Candidate(version) {
+				report = t.Logf
+			}
+			misfits := Check(tc.Root, tc.Version)
+			if len(misfits) == 0 {
+				misfits = compile(t, tc, Newest)
+			}
+			for _, m := range misfits {
+				report("%s: %s", version, m)
+			}
+			report("%s is not supported yet: %d of %d edits do not hold; a table for it in edits.go, and Newest, are to be changed", version, len(misfits), count(Newest))
+		})
+	}
+}
+
+// compile compiles what the patch of a minor version edits, and returns what the
+// compiler says.
+func compile(t *testing.T, tc toolchain.Toolchain, minor int) []string {
+	t.Helper()
+	pkgs := forMinor(minor)
+	overlay, err := writeOverlay(pkgs, tc.Root, tc.Version, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"build", "-overlay=" + overlay, "--"}
+	for importPath := range pkgs {
+		args = append(args, importPath)
+	}
+	cmd := tc.Command(args...)
+	cmd.Dir = t.TempDir()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return strings.Split(strings.TrimSpace(string(out)), "\n")
+	}
+	return nil
+}
+
+// count is how many edits there are.
+func count(minor int) (n int) {
+	for _, p := range forMinor(minor) {
+		for _, edits := range p.Edits {
+			n += len(edits)
+		}
+	}
+	return n
+}
+
+// TestCheck: the edits for Go 1.25 do not all hold for the newest version; that
+// which does not is named, and no other.
+func TestCheck(t *testing.T) {
+	versions := toolchain.Versions(t, Newest, Newest, true)
+	if len(versions) == 0 {
+		t.Skipf("go1.%d cannot be had", Newest)
+	}
+	tc := toolchain.Get(t, versions[0])
+	const want = `time/sleep.go: anchor "\treturn (*Timer)(newTimer(when(d), 0, goFunc, f, nil))\n" occurs 0 times, not 1`
+	if got := check(tc.Root, 25); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, version := range []string{tc.Version, "go1.99", "devel go1.99-0123456789"} {
+		if got := Check(tc.Root, version); len(got) != 0 {
+			t.Errorf("%s: %q", version, got)
+		}
+	}
+	if said := compile(t, tc, 25+1); len(said) != 0 {
+		t.Errorf("compiler: %q", said)
+	}
+}
+
 // TestLines: no edit changes the number of lines, so that positions stay.
 func TestLines(t *testing.T) {
 	for minor := Oldest; minor <= Newest; minor++ {
