@@ -100,6 +100,7 @@ func newAgent(cfg *config, env *environment, stderr *os.File) *agent {
 // traceConfig is what rt/trace is to do. rate is the number of ticks per second, 0 if not yet known.
 func (a *agent) traceConfig(rate int64) trace.Config {
 	return trace.Config{
+		Destination: a.destination(),
 		Sampler:     a.cfg.sampler,
 		Ratio:       a.cfg.ratio,
 		ValueLength: a.cfg.valueLength,

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/binary"
 	"math"
 	"os"
 	"strconv"
@@ -57,6 +58,14 @@ func convert(r *trace.Record, c *clock, service string) waterfall.Span {
 		switch {
 		case e.Kind == trace.EntryEvent:
 			s.Events = append(s.Events, waterfall.Event{Name: a.Key, Time: c.wall(int64(e.Num))})
+		case e.Kind == trace.EntryEventAt:
+			s.Events = append(s.Events, waterfall.Event{Name: a.Key, Time: int64(e.Num)})
+		case e.Kind == trace.EntryStart:
+			s.Start = int64(e.Num)
+			s.End = max(s.End, s.Start)
+		case e.Kind == trace.EntryEnd:
+			s.End = max(int64(e.Num), s.Start)
+		case e.Kind == trace.EntryLink:
 		case !e.OfEvent:
 			s.Attrs = append(s.Attrs, a)
 		case len(s.Events) > 0:
@@ -78,6 +87,44 @@ func value(e *trace.Entry) string {
 		return strconv.FormatBool(e.Num != 0)
 	case trace.EntryFloat:
 		return strconv.FormatFloat(math.Float64frombits(e.Num), 'g', -1, 64)
+	case trace.EntryArray:
+		return array(e.Str)
 	}
 	return ""
+}
+
+// array is an encoded ArrayValue of OTLP as text: its elements, separated by
+// commas.
+func array(m string) string {
+	var b []byte
+	for len(m) > 1 { // 0x0a, length, AnyValue
+		n, size := uvarint(m[1:])
+		if size <= 0 || n > uint64(len(m)-1-size) {
+			break
+		}
+		v := m[1+size : 1+size+int(n)]
+		m = m[1+size+int(n):]
+		if len(b) > 0 {
+			b = append(b, ',')
+		}
+		if len(v) < 2 {
+			continue
+		}
+		num, size := uvarint(v[1:])
+		switch {
+		case v[0] == 0x0a && size > 0:
+			b = append(b, v[1+size:]...)
+		case v[0] == 0x10:
+			b = strconv.AppendBool(b, num != 0)
+		case v[0] == 0x18:
+			b = strconv.AppendInt(b, int64(num), 10)
+		case v[0] == 0x21 && len(v) == 9:
+			b = strconv.AppendFloat(b, math.Float64frombits(binary.LittleEndian.Uint64([]byte(v[1:]))), 'g', -1, 64)
+		}
+	}
+	return string(b)
+}
+
+func uvarint(s string) (v uint64, size int) {
+	return binary.Uvarint([]byte(s[:min(len(s), binary.MaxVarintLen64)]))
 }

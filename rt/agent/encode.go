@@ -105,11 +105,23 @@ func (e *encoder) add(r *trace.Record) {
 	events := false
 	var a trace.Entry
 	for it := r.Entries(); it.Next(&a); {
-		if a.Kind == trace.EntryEvent || a.OfEvent {
+		switch {
+		case a.Kind == trace.EntryEvent || a.OfEvent || a.Kind == trace.EntryEventAt:
 			events = true
-			continue
+		case a.Kind == trace.EntryLink:
+			b = binary.AppendUvarint(append(b, 0x6a), uint64(len(a.Str)))
+			b = append(b, a.Str...)
+		case a.Kind == trace.EntryStart:
+			binary.LittleEndian.PutUint64(b[n+31:], a.Num)
+			if start = int64(a.Num); end < start {
+				binary.LittleEndian.PutUint64(b[n+40:], a.Num)
+			}
+		case a.Kind == trace.EntryEnd:
+			end = max(int64(a.Num), start)
+			binary.LittleEndian.PutUint64(b[n+40:], uint64(end))
+		default:
+			b = e.appendAttr(b, 0x4a, &a)
 		}
-		b = e.appendAttr(b, 0x4a, &a)
 	}
 	if r.DroppedAttrs != 0 {
 		b = binary.AppendUvarint(append(b, 0x50), uint64(r.DroppedAttrs))
@@ -146,14 +158,18 @@ func (e *encoder) appendEvents(b []byte, r *trace.Record) []byte {
 	var a trace.Entry
 	for it := r.Entries(); it.Next(&a); {
 		switch {
-		case a.Kind == trace.EntryEvent:
+		case a.Kind == trace.EntryEvent || a.Kind == trace.EntryEventAt:
 			if at != 0 {
 				b = closeLength(b, at)
+			}
+			when := a.Num
+			if a.Kind == trace.EntryEvent {
+				when = uint64(e.clock.wall(int64(a.Num)))
 			}
 			b = append(b, 0x5a, 0, 0)
 			at = len(b)
 			b = append(b, 0x09)
-			b = binary.LittleEndian.AppendUint64(b, uint64(e.clock.wall(int64(a.Num))))
+			b = binary.LittleEndian.AppendUint64(b, when)
 			b = appendString(b, 0x12, a.Key.Name())
 		case a.OfEvent && at != 0:
 			b = e.appendAttr(b, 0x1a, &a)
@@ -217,6 +233,13 @@ func (e *encoder) appendAttr(b []byte, tag byte, a *trace.Entry) []byte {
 		b = append(b, k[beforeKey:beforeKey+n]...)
 		b = append(b, 0x12, 9, 0x21)
 		return binary.LittleEndian.AppendUint64(b, a.Num)
+	case trace.EntryArray:
+		value := 1 + uvarintLen(len(a.Str)) + len(a.Str)
+		b = binary.AppendUvarint(append(b, tag), uint64(n+1+uvarintLen(value)+value))
+		b = append(b, k[beforeKey:beforeKey+n]...)
+		b = binary.AppendUvarint(append(b, 0x12), uint64(value))
+		b = binary.AppendUvarint(append(b, 0x2a), uint64(len(a.Str)))
+		return append(b, a.Str...)
 	}
 	return b
 }

@@ -236,3 +236,72 @@ func BenchmarkEncode(b *testing.B) {
 		b.Fatal("no spans")
 	}
 }
+
+// What a program says by an API for spans: lists, links, and times of its own.
+func TestEncodeManual(t *testing.T) {
+	link := trace.Context{Trace: trace.ID{Hi: 1, Lo: 2}, Span: 3, Sampled: true, State: "a=1"}
+	long := strings.Repeat("x", 300)
+	data := record(t, trace.Config{}, func() {
+		var s trace.Span
+		s.Start("s", trace.KindInternal)
+		s.StartedAt(1000)
+		s.Attr(trace.Strs("strs", []string{"a", long, ""}))
+		s.Attr(trace.Ints("ints", []int64{1, -1}))
+		s.Attr(trace.Bools("none", nil))
+		s.LinkTo(link, trace.Bool("b", true), trace.Floats("fs", []float64{0.5}), trace.Attr{Name: "n", Kind: trace.EntryInt, Num: 7})
+		s.EventWith("e", 2000, trace.Bools("bs", []bool{true, false}))
+		s.EventWith("f", 0, trace.Float("x", 1.5))
+		s.End()
+	})
+	list := func(k string, v ...*commonpb.AnyValue) *commonpb.KeyValue {
+		return &commonpb.KeyValue{Key: k, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{Values: v}}}}
+	}
+	yes := func(v bool) *commonpb.AnyValue {
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: v}}
+	}
+	float := func(v float64) *commonpb.AnyValue {
+		return &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: v}}
+	}
+	s := data.ResourceSpans[0].ScopeSpans[0].Spans[0]
+	if s.StartTimeUnixNano != 1000 || s.EndTimeUnixNano <= s.Events[0].TimeUnixNano || s.Events[0].TimeUnixNano != 2000 || s.Events[1].TimeUnixNano < 1e18 {
+		t.Errorf("start %d, end %d, events %v", s.StartTimeUnixNano, s.EndTimeUnixNano, s.Events)
+	}
+	want := &tracepb.Span{
+		Attributes: []*commonpb.KeyValue{list("strs", str("", "a").Value, str("", long).Value, str("", "").Value), list("ints", num("", 1).Value, num("", -1).Value), list("none")},
+		Events: []*tracepb.Span_Event{
+			{TimeUnixNano: 2000, Name: "e", Attributes: []*commonpb.KeyValue{list("bs", yes(true), yes(false))}},
+			{TimeUnixNano: s.Events[1].TimeUnixNano, Name: "f", Attributes: []*commonpb.KeyValue{{Key: "x", Value: float(1.5)}}},
+		},
+		Links: []*tracepb.Span_Link{{TraceId: id16(link.Trace), SpanId: id8(3), TraceState: "a=1", Flags: 1,
+			Attributes: []*commonpb.KeyValue{{Key: "b", Value: yes(true)}, list("fs", float(0.5)), num("n", 7)}}},
+	}
+	got := &tracepb.Span{Attributes: s.Attributes, Events: s.Events, Links: s.Links}
+	if d := cmp.Diff(want, got, protocmp.Transform()); d != "" {
+		t.Error(d)
+	}
+	var texts []string
+	trace.KeepContexts(true)
+	var span trace.Span
+	span.Start("t", trace.KindInternal)
+	span.StartedAt(1)
+	span.Attr(trace.Strs("strs", []string{"a", long}))
+	span.Attr(trace.Floats("fs", []float64{0.5, 2}))
+	span.Attr(trace.Bools("bs", []bool{true}))
+	span.Attr(trace.Ints("is", []int64{-3}))
+	span.EventWith("e", 2)
+	span.LinkTo(link)
+	span.End()
+	cl := newClock(readClocks)
+	trace.Drain(func(r *trace.Record) {
+		s := convert(r, cl, "")
+		for _, a := range s.Attrs {
+			texts = append(texts, a.Key+"="+a.Value)
+		}
+		if s.Start != 1 || len(s.Events) != 1 || s.Events[0].Time != 2 {
+			t.Errorf("start %d, events %v", s.Start, s.Events)
+		}
+	})
+	if d := cmp.Diff([]string{"strs=a," + long, "fs=0.5,2", "bs=true", "is=-3"}, texts); d != "" {
+		t.Error(d)
+	}
+}

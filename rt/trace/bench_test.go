@@ -57,6 +57,11 @@ func BenchmarkSpan(b *testing.B) {
 			s.End()
 		})
 	})
+	b.Run("linked/5", func(b *testing.B) { // in a program with an API for spans
+		linked.Store(1)
+		defer linked.Store(0)
+		spans(b, five)
+	})
 	b.Run("root/5", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := range b.N {

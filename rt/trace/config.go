@@ -8,6 +8,9 @@ import (
 // Config is what the agent decides. The zero Config records every trace, with
 // the defaults written at each field.
 type Config struct {
+	// Destination is where the agent exports to, in words.
+	Destination string
+
 	// Sampler decides about new traces; Ratio is its argument, from 0 to 1, for
 	// the two samplers that take one.
 	Sampler Sampler
@@ -75,6 +78,14 @@ var configured struct {
 	mu         sync.Mutex
 	ringMemory int // 0: not yet configured
 	alloc      func(size int) []byte
+	where      string
+}
+
+// Destination is Config.Destination.
+func Destination() string {
+	configured.mu.Lock()
+	defer configured.mu.Unlock()
+	return configured.where
 }
 
 // Configure sets or changes the configuration and starts the recording. It may
@@ -112,6 +123,7 @@ func Configure(c Config) {
 	}
 	configured.ringMemory = c.RingMemory
 	configured.alloc = c.Alloc
+	configured.where = c.Destination
 
 	setSampler(c.Sampler, c.Ratio)
 	requests.Store(oneIf(c.Requests))

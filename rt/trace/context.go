@@ -68,6 +68,8 @@ const (
 	flagMuted   = 1 << 3 // weft's own goroutine: nothing is recorded
 	flagDropped = 1 << 4 // sampled, but there was no room when the local root started: its spans are counted as dropped
 	flagRandom  = 1 << 5 // the low 56 bits of the trace id are random
+	flagAPI     = 1 << 6 // with flagOwn: a span that the program made, see Manual
+	flagAPIRoot = 1 << 7 // with both: and that is a local root, so that it has ended with it
 
 	// flagsOfTrace are the ones that a child span takes from its parent.
 	flagsOfTrace = flagSampled | flagDropped | flagRandom
@@ -99,6 +101,9 @@ func current() *gctx {
 		return nil
 	}
 	g := goroutine()
+	if byProgram(g) {
+		settle(g)
+	}
 	if g.Span == 0 || g.Root&flagMuted != 0 || g.Root&flagOwn == 0 && rootState(g.Root) == rootPast {
 		return nil
 	}
@@ -125,5 +130,18 @@ func Mute() (unmute func()) {
 	g := goroutine()
 	saved := *g
 	*g = gctx{Root: flagMuted}
+	return func() { *goroutine() = saved }
+}
+
+// Leave takes the calling goroutine out of its trace until back is called by the
+// same goroutine. What it starts in between, such as the goroutines of a
+// connection that others will use, too, is no part of the trace.
+func Leave() (back func()) {
+	g := goroutine()
+	if g.Root&flagMuted != 0 {
+		return func() {}
+	}
+	saved := *g
+	*g = gctx{}
 	return func() { *goroutine() = saved }
 }

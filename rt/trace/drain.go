@@ -37,8 +37,8 @@ type Entry struct {
 	Kind EntryKind // without OfEvent
 	// OfEvent: an attribute of the EntryEvent that came last.
 	OfEvent bool
-	Num     uint64 // EntryInt: an int64; EntryBool: 0 or 1; EntryFloat: IEEE 754 bits; EntryEvent: ticks
-	Str     string // EntryStr
+	Num     uint64 // EntryInt: an int64; EntryBool: 0 or 1; EntryFloat: IEEE 754 bits; EntryEvent: ticks; EntryStart, EntryEnd, EntryEventAt: nanoseconds of Unix time
+	Str     string // EntryStr; EntryArray and EntryLink: see there
 }
 
 // Entries iterates over the entries of a Record:
@@ -69,7 +69,7 @@ func (it *Entries) Next(e *Entry) bool {
 	e.OfEvent = EntryKind(w>>16)&OfEvent != 0
 	e.Str = ""
 	switch e.Kind {
-	case EntryStr:
+	case EntryStr, EntryArray, EntryLink:
 		e.Num = 0
 		e.Str = unsafe.String((*byte)(p), w>>32)
 		p = unsafe.Add(p, w>>32)

@@ -69,9 +69,13 @@ func NumKeys() int {
 
 // Keys of attributes and events that this package sets itself.
 var (
-	keyErrorType  = NewKey("error.type")
-	keyException  = NewKey("exception")
-	keyExcType    = NewKey("exception.type")
-	keyExcMessage = NewKey("exception.message")
-	keyExcStack   = NewKey("exception.stacktrace")
+	keyErrorType    = NewKey("error.type")
+	keyCodeFunction = NewKey("code.function.name")
+	keyException    = NewKey("exception")
+	keyExcType      = NewKey("exception.type")
+	keyExcMessage   = NewKey("exception.message")
+	keyExcStack     = NewKey("exception.stacktrace")
+	keyEvent        = NewKey("event")
+	keyEventName    = NewKey("event.name")
+	keyLink         = NewKey("link")
 )

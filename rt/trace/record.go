@@ -31,7 +31,7 @@ import "unsafe"
 //	0   u16  key
 //	2   u8   kind, with OfEvent
 //	3   u8   0
-//	4   u32  EntryStr: length of the text that follows. EntryBool: 0 or 1.
+//	4   u32  EntryStr, EntryArray, EntryLink: length of the text that follows. EntryBool: 0 or 1.
 //	         Others: 0, and the value follows as a u64
 const (
 	headerSize = 64
@@ -67,9 +67,22 @@ const (
 	EntryBool
 	EntryFloat
 	EntryEvent // an event; Num is its time in ticks
+	EntryArray // Str is an ArrayValue of OTLP, encoded
+
+	// Those that follow are not attributes.
+	EntryLink    // Str is a Link of OTLP, encoded
+	EntryStart   // Num is when the span started, in nanoseconds of Unix time
+	EntryEnd     // Num is when it ended, likewise
+	EntryEventAt // an event; Num is its time, likewise
 
 	OfEvent EntryKind = 0x80 // flag: an attribute of the last event, not of the span
 )
+
+// isText reports whether entries of kind k have a text.
+func (k EntryKind) isText() bool {
+	k &^= OfEvent
+	return k == EntryStr || k == EntryArray || k == EntryLink
+}
 
 // record writes b into the ring of the pinned shard.
 func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
@@ -149,7 +162,7 @@ func (sh *shard) record(s *Span, b *body, end int64) (wake bool) {
 func (e *entry) put(p unsafe.Pointer) unsafe.Pointer {
 	w := uint64(e.key) | uint64(e.kind)<<16
 	switch e.kind &^ OfEvent {
-	case EntryStr:
+	case EntryStr, EntryArray, EntryLink:
 		put64(p, w|e.num<<32)
 		p = unsafe.Add(p, entrySize)
 		copy(unsafe.Slice((*byte)(p), e.num), unsafe.Slice(e.ptr, e.num))

@@ -279,30 +279,9 @@ func closeRoot(r uint64, now int64) {
 // string is kept by reference, and so must not change. Nothing happens outside
 // of a local root that is open.
 func SetRoute(route *string) {
-	if enabled.Load() == 0 {
-		return
+	if d := openSide(); d != nil {
+		d.route.Store(route)
 	}
-	// The local root may end, and the side be another's, between the check and
-	// the store. A goroutine that routes for a request while that ends is too
-	// rare to pay for excluding it, and what it does is a wrong name.
-	r := goroutine().Root
-	s, open := rootSlot(r)
-	if s == nil || s.word.Load() != open {
-		return
-	}
-	i := s.side.Load()
-	if i == 0 {
-		if i = newSide(); i == 0 {
-			return
-		}
-		if !s.side.CompareAndSwap(0, i) {
-			freeSide(i)
-			if i = s.side.Load(); i == 0 {
-				return
-			}
-		}
-	}
-	sideAt(i).route.Store(route)
 }
 
 // Route is what SetRoute was given for the span's local root; nil if nothing, or

@@ -10,8 +10,10 @@ import (
 // look at; the slots are not. A side is never freed, only used for another local
 // root, and whoever reads one through a slot looks at the slot again afterwards.
 type side struct {
-	extras atomic.Pointer[extras]
-	route  atomic.Pointer[string]
+	extras  atomic.Pointer[extras]
+	route   atomic.Pointer[string]
+	handler atomic.Pointer[string]
+	notes   atomic.Pointer[note]
 }
 
 // extras is what came in with a request and goes out with its children's. It does
@@ -79,6 +81,12 @@ func (d *side) clear() {
 	}
 	if d.route.Load() != nil {
 		d.route.Store(nil)
+	}
+	if d.handler.Load() != nil {
+		d.handler.Store(nil)
+	}
+	if d.notes.Load() != nil {
+		d.notes.Store(nil)
 	}
 }
 

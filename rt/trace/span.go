@@ -45,6 +45,8 @@ const (
 	spanHeir      // first span after the local root ended: End closes the slot it got in its stead
 	spanDetached
 	spanRemote // the parent is in another process
+	spanManual // the span of a Manual
+	spanLeft   // the goroutine has its former context back
 )
 
 // A body is the part of an open span that is not wanted when nothing is
@@ -68,8 +70,11 @@ type body struct {
 	gen    uint32
 	msg    string
 	next   *body
-	entry  [inlineEntries]entry
-	more   []entry
+	// listing is what others may know of the span, see open.go. It is nil in a body that
+	// was never used in a program with an API for spans.
+	listing *listing
+	entry   [inlineEntries]entry
+	more    []entry
 }
 
 const (
@@ -125,6 +130,9 @@ func (s *Span) startChild(name string, kind Kind) {
 		return
 	}
 	g := goroutine()
+	if byProgram(g) {
+		settle(g)
+	}
 	r := g.Root
 	heir := false
 	sl, open := rootSlot(r)
@@ -171,6 +179,9 @@ func (s *Span) startChild(name string, kind Kind) {
 	s.ctx.Root = r&^0xff | r&flagsOfTrace | flagOwn
 	*g = s.ctx
 	b.start = ticks()
+	if linked.Load() != 0 {
+		s.list(b, nil)
+	}
 }
 
 // noParent is the parent of new traces.
@@ -230,6 +241,9 @@ func (s *Span) startRoot(name string, kind Kind, parent *Context, l link) {
 	s.ctx = gctx{id.Hi, id.Lo, newSpanID(), root}
 	*g = s.ctx
 	b.start = now
+	if linked.Load() != 0 {
+		s.list(b, nil)
+	}
 }
 
 // newBody takes a body from the pool for s. If s is to be recorded and the ring
@@ -395,11 +409,11 @@ func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 		return
 	}
 	size := uint64(entrySize)
-	if kind&^OfEvent == EntryStr {
+	if kind.isText() {
 		if num > quickString {
 			b.quick = 0
 		}
-		if num > uint64(limits.valueLength.Load()) && k != keyExcStack {
+		if kind&^OfEvent == EntryStr && num > uint64(limits.valueLength.Load()) && k != keyExcStack {
 			num = uint64(len(cut(unsafe.String(ptr, num), int(limits.valueLength.Load()))))
 		}
 		size += num
@@ -424,7 +438,9 @@ func (s *Span) set(k Key, kind EntryKind, num uint64, ptr *byte) {
 	b.add(k, kind, num, ptr)
 }
 
-func (s *Span) event(name Key, at int64) {
+func (s *Span) event(name Key, at int64) { s.eventOf(name, EntryEvent, uint64(at)) }
+
+func (s *Span) eventOf(name Key, kind EntryKind, at uint64) {
 	b := s.own()
 	if b == nil || name == 0 {
 		return
@@ -437,7 +453,7 @@ func (s *Span) event(name Key, at int64) {
 	b.event = true
 	b.events++
 	b.size += entrySize + 8
-	b.add(name, EntryEvent, uint64(at), nil)
+	b.add(name, kind, at, nil)
 }
 
 // add appends an entry.
@@ -471,7 +487,7 @@ func (b *body) lose(what int) {
 func (b *body) replace(k Key, kind EntryKind, num uint64, ptr *byte, size uint64) bool {
 	for i := range b.n {
 		e := b.at(i)
-		if e.key != k || e.kind&OfEvent != 0 || e.kind == EntryEvent {
+		if e.key != k || e.kind&OfEvent != 0 || e.kind == EntryEvent || e.kind >= EntryLink {
 			continue
 		}
 		was := e.size()
@@ -489,7 +505,7 @@ func (b *body) replace(k Key, kind EntryKind, num uint64, ptr *byte, size uint64
 // size is the number of bytes that e takes in a record.
 func (e *entry) size() uint64 {
 	switch e.kind &^ OfEvent {
-	case EntryStr:
+	case EntryStr, EntryArray, EntryLink:
 		return entrySize + e.num
 	case EntryBool:
 		return entrySize
@@ -526,9 +542,19 @@ func (s *Span) Detach() {
 func (s *Span) leave(b *body) {
 	g := goroutine()
 	if g.Span != s.ctx.Span || g.TraceLo != s.ctx.TraceLo {
-		return
+		if !byProgram(g) || s.flags&spanManual != 0 || !s.beneath(g) {
+			return
+		}
+	} else if s.flags&spanManual != 0 {
+		if !byProgram(g) {
+			return // inherited it
+		}
+		s.flags |= spanLeft
 	}
 	*g = b.prev
+	if byProgram(g) {
+		settle(g)
+	}
 	if s.flags&(spanRoot|spanRemote) == spanRoot && g.Span|g.Root == 0 {
 		g.TraceHi, g.TraceLo = s.ctx.TraceHi, s.ctx.TraceLo
 	}
@@ -550,8 +576,14 @@ func (s *Span) end() {
 		s.flags = 0
 		return
 	}
+	if s.flags&(spanRoot|spanRecording) == spanRoot|spanRecording {
+		s.takeNotes(b)
+	}
 	if s.flags&spanDetached == 0 {
 		s.leave(b)
+	}
+	if b.listing != nil {
+		s.close(b)
 	}
 	p, sh := pinShard()
 	wake := false
@@ -567,6 +599,38 @@ func (s *Span) end() {
 	s.flags = 0
 	if wake {
 		wakeAgent()
+	}
+}
+
+// beneath reports whether the span is beneath those that the program has begun
+// on the calling goroutine and not ended there.
+func (s *Span) beneath(g *gctx) bool {
+	c := *g
+	for byProgram(&c) {
+		prev, _, known, _ := before(&c)
+		if !known {
+			return c.TraceHi == s.ctx.TraceHi && c.TraceLo == s.ctx.TraceLo
+		}
+		c = prev
+	}
+	return c.Span == s.ctx.Span && c.TraceLo == s.ctx.TraceLo
+}
+
+// close takes a span that ends off the list of open ones.
+func (s *Span) close(b *body) {
+	mail, replaced, popped := b.unlist(s.ctx.Span)
+	if s.flags&spanManual != 0 && s.flags&spanLeft == 0 && !popped {
+		leftBehind(s.ctx.Span, b.prev)
+	}
+	if replaced {
+		if requests.Load() != 0 && b.kind == KindServer {
+			s.ctx.Root &^= flagSampled
+		} else {
+			s.flags &^= spanRecording
+		}
+	}
+	if mail != nil && s.flags&spanRecording != 0 {
+		s.receive(b, mail)
 	}
 }
 

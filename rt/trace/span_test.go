@@ -84,6 +84,8 @@ func (s span) str() string {
 			fmt.Fprintf(&b, "%s=%x ", name, e.Num)
 		case EntryEvent:
 			fmt.Fprintf(&b, "@%s ", name)
+		case EntryArray:
+			fmt.Fprintf(&b, "%s=array ", name)
 		}
 	}
 	return strings.TrimSpace(b.String())
@@ -448,6 +450,7 @@ func TestNoAllocations(t *testing.T) {
 			s.StartRemote("s", KindServer, Context{Trace: ID{1, 2}, Span: 3, Sampled: true})
 			s.Str(keyA, "x")
 			SetRoute(&route)
+			SetHandler(&route)
 			s.SetName(*s.Route())
 			s.Event(keyE)
 			s.EventStr(keyA, "x")
