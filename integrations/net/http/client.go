@@ -4,7 +4,9 @@
 //
 // One span of kind client for each request that a Transport sends, as a child of
 // the calling goroutine's span: whoever calls it, and whatever RoundTripper is
-// around it. Where there is none, and the program has put a trace context into the
+// around it. A span that the program has put into the request's context.Context, by an
+// API for spans, goes before that; if it is a client's span with attributes of
+// HTTP there is no other one. Where there is no span, and the program has put a trace context into the
 // header by itself, that is the parent. Each hop of a redirect is a span of its own, a request that
 // the Transport sends again by itself because a connection was lost is not. The
 // trace context goes out in the headers of a private copy of the request: the
@@ -195,6 +197,9 @@ func weftSend(req **Request) *weftCall {
 	c.copy = *r
 	c.copy.ctx = c
 	c.copy.Header = maps.Clone(r.Header)
+	if b, ok := trace.BaggageIn(r.Context()); ok {
+		out.Baggage = b
+	}
 	propagate.Inject(out, c.copy.Header)
 	*req = &c.copy
 	return c
@@ -204,13 +209,13 @@ func weftSend(req **Request) *weftCall {
 // put into the header by itself is the parent. It reports whether one is current.
 func (c *weftCall) start(r *Request, method string) (child bool) {
 	_, _, child = trace.Current()
-	if !child {
+	if !child && !trace.SpanIn(r.Context()) {
 		if out := propagate.Extract(r.Header); out.Valid() {
 			c.span.StartRemote(method, trace.KindClient, out)
 			return false
 		}
 	}
-	c.span.Start(method, trace.KindClient)
+	c.span.StartIn(r.Context(), "http", method, trace.KindClient)
 	return child
 }
 
