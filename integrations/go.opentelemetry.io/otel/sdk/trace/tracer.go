@@ -41,7 +41,9 @@ func weftStarted(s *weftStart, _ *tracer, _ *context.Context, _ *string, _ *[]tr
 	}
 }
 
-//weft:exit (*recordingSpan).End
+// At the beginning: what the SDK does with an ended span is no part of it.
+//
+//weft:enter (*recordingSpan).End
 func weftEnd(s *recordingSpan) {
 	if s != nil {
 		s.weftOpen.End()
