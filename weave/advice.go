@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/weft-trace/weft/integrations"
 )
 
@@ -24,6 +26,7 @@ type Integration struct {
 	Rules  []*Rule
 	dir    string // the folder on the disk, "" for weft's own
 	files  []adviceFile
+	tested string // "//weft:tested": the newest version of the module that it was tested with
 }
 
 type adviceFile struct {
@@ -44,6 +47,9 @@ type adviceFile struct {
 //	//weft:when v>=1.2.0 <2.0.0  restricts the rules of its comment to versions of
 //	                             the module, or of Go for the standard library;
 //	                             above a package clause, those of the file
+//	//weft:tested v1.5.0         above a package clause: the newest version that the
+//	                             folder was tested with; with a newer one, or none,
+//	                             it is left out if it does not compile
 //	//weft:target example.com/p  above a package clause: the package, when the
 //	                             folder's path does not say it
 //
@@ -161,6 +167,9 @@ func (in *Integration) add(name string, src []byte) error {
 			if arg, ok := directive(c.Text, "target"); ok {
 				in.Target = arg
 			}
+			if arg, ok := directive(c.Text, "tested"); ok {
+				in.tested = arg
+			}
 		}
 	}
 	imports := importNames(f)
@@ -217,6 +226,11 @@ func (in *Integration) directives(fset *token.FileSet, doc *ast.CommentGroup, fn
 		arg = strings.TrimSpace(arg)
 		r := &Rule{Kind: verb, Pos: pos, target: in.Target, fileWhen: fileWhen, imports: imports}
 		switch verb {
+		case "tested":
+			if fn != nil || !semver.IsValid(arg) {
+				return fmt.Errorf("%s: read directive %q: want //weft:tested v1.2.3 above a package clause", pos, c.Text)
+			}
+			continue
 		case "when":
 			when = arg
 			if _, err := parseWhen(arg); err != nil {

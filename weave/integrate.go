@@ -104,6 +104,12 @@ func (w *weaving) integrateOne(in *Integration) error {
 		}
 		return nil
 	}
+	if w.cfg.skip[in.Target] {
+		for i := range points {
+			points[i].Why = "the advice does not compile with this version"
+		}
+		return nil
+	}
 	// The rules that apply to this version.
 	live := map[*Rule]*Point{}
 	for i, r := range in.Rules {
@@ -115,6 +121,9 @@ func (w *weaving) integrateOne(in *Integration) error {
 		default:
 			live[r] = &points[i]
 		}
+	}
+	if len(live) == 0 && len(points) > 0 && used {
+		w.outside(in, version)
 	}
 	var sources []*source
 	for _, path := range files {
@@ -129,6 +138,10 @@ func (w *weaving) integrateOne(in *Integration) error {
 			s.home = w.home
 			sources = append(sources, s)
 		}
+	}
+	var not map[string]bool // files that are not for this module
+	if version == "" {
+		not = w.fit(in, sources, live)
 	}
 	// Fields first: without one, the advice that uses it does not compile, so
 	// nothing of this folder can be woven.
@@ -163,7 +176,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 		}
 	}
 	for _, f := range in.files {
-		if !inRange(f.when, version) {
+		if !inRange(f.when, version) || not[f.name] {
 			continue
 		}
 		path := filepath.Join(dir, "weft_"+f.name)

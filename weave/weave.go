@@ -37,6 +37,8 @@ type Config struct {
 	// Progress, when not nil, is told what weft is doing at the moment.
 	Progress func(doing string)
 
+	skip map[string]bool // packages whose integrations are left out
+
 	// Log, when not nil, gets the go command's lines about what it downloads.
 	Log io.Writer
 }
@@ -96,23 +98,43 @@ type weaving struct {
 // match, and writes the edited files and the overlay that names them to the
 // cache.
 func Weave(cfg Config) (*Result, error) {
-	cache, err := OpenCache(cfg.CacheDir)
+	w, ins, err := weave(cfg)
 	if err != nil {
 		return nil, err
 	}
+	told := len(w.res.Notes)
+	if cfg.skip, err = w.try(ins); err != nil {
+		return nil, err
+	}
+	if len(cfg.skip) > 0 {
+		notes := w.res.Notes[told:]
+		if w, _, err = weave(cfg); err != nil {
+			return nil, err
+		}
+		w.res.Notes = append(w.res.Notes, notes...)
+	}
+	return w.res, nil
+}
+
+// weave is Weave, but for what is tried out.
+func weave(cfg Config) (*weaving, []*Integration, error) {
+	cache, err := OpenCache(cfg.CacheDir)
+	if err != nil {
+		return nil, nil, err
+	}
 	tc, err := findToolchain(cfg.Dir, cfg.Env, cache, cfg.Log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w := &weaving{cfg: cfg, tc: tc, cache: cache, files: map[string]*File{}, res: &Result{Toolchain: tc}}
 	if cfg.Versions {
 		if err := w.requireVersions(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	w.readFlags()
 	if err := w.readOverlay(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	flags := w.cfg.Flags
 	if w.cfg.Overlay != "" {
@@ -123,11 +145,11 @@ func Weave(cfg Config) (*Result, error) {
 	}
 	w.progress("listing packages")
 	if w.pkgs, err = load(w.tc, cfg.Dir, flags, w.cfg.Patterns, cfg.Tests); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if cfg.Versions {
 		if err := w.ownVersions(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, p := range w.pkgs {
@@ -137,11 +159,11 @@ func Weave(cfg Config) (*Result, error) {
 	}
 	ins, err := builtin()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hooks, err := w.hooks()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w.home = w.findHome()
 	std, others := w.split(ins)
@@ -155,14 +177,14 @@ func Weave(cfg Config) (*Result, error) {
 	w.progress(fmt.Sprintf("weaving %d packages", len(w.pkgs)))
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := w.finish(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cache.Trim(time.Now()) // best effort: the build does not depend on it
-	return w.res, nil
+	return w, slices.Concat(ins, hooks), nil
 }
 
 func (w *weaving) progress(doing string) {

@@ -22,8 +22,8 @@ type Version struct {
 // the program in dir with: the oldest that the integration is for, which
 // oldest.mod beside the program's go.mod names, and the newest that was tested,
 // which go.mod names. With WEFT_LONG=1 the latest that the module proxy has is
-// the third. It fails the test if oldest.mod does not name the lower bound of
-// the integration's "//weft:when".
+// the third. It fails the test if these are not what the integration's
+// "//weft:when" and "//weft:tested" say.
 func Versions(t testing.TB, dir, module string) []Version {
 	t.Helper()
 	oldest := filepath.Join(dir, "oldest.mod")
@@ -31,8 +31,12 @@ func Versions(t testing.TB, dir, module string) []Version {
 		{Name: required(t, oldest, module), modfile: absolute(t, oldest)},
 		{Name: required(t, filepath.Join(dir, "go.mod"), module)},
 	}
-	if bound := lowerBound(t, module); semver.Compare(bound, list[0].Name) != 0 {
+	bound, tested := bounds(t, module)
+	if bound != list[0].Name {
 		t.Errorf("%s: %s is at %s, and the integration is for >=%s", oldest, module, list[0].Name, bound)
+	}
+	if tested != "" && tested != list[1].Name {
+		t.Errorf("%s/go.mod: %s is at %s, and the integration says that it was tested with %s", dir, module, list[1].Name, tested)
 	}
 	if os.Getenv("WEFT_LONG") == "" {
 		return list
@@ -80,29 +84,34 @@ func required(t testing.TB, path, module string) string {
 	return ""
 }
 
-var whenFrom = regexp.MustCompile(`(?m)^//weft:when v>=(\S+)`)
+var (
+	whenFrom   = regexp.MustCompile(`(?m)^//weft:when v>=(\S+)`)
+	testedWith = regexp.MustCompile(`(?m)^//weft:tested (\S+)`)
+)
 
-// lowerBound returns the least version that a file of the integration for module
-// is for.
-func lowerBound(t testing.TB, module string) string {
+// bounds returns the least version that a file of the integration for module is for,
+// and the one that it says it was tested with, "" if it does not say.
+func bounds(t testing.TB, module string) (least, tested string) {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(root(), "integrations", filepath.FromSlash(module), "*.go"))
-	least := ""
 	for _, name := range files {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range whenFrom.FindAllStringSubmatch(string(data), -1) {
-			if v := "v" + m[1]; least == "" || semver.Compare(v, least) < 0 {
+		for _, m := range whenFrom.FindAllSubmatch(data, -1) {
+			if v := "v" + string(m[1]); least == "" || semver.Compare(v, least) < 0 {
 				least = v
 			}
+		}
+		if m := testedWith.FindSubmatch(data); m != nil {
+			tested = string(m[1])
 		}
 	}
 	if least == "" {
 		t.Fatalf("no file of the integration for %s says \"//weft:when v>=…\"", module)
 	}
-	return least
+	return least, tested
 }
 
 func absolute(t testing.TB, path string) string {
