@@ -158,7 +158,7 @@ func (w *weaving) generateMod(copies map[*Module]string) error {
 	if path == "" {
 		path = w.tc.GOMOD
 	}
-	data, err := os.ReadFile(path)
+	data, err := w.read(path)
 	if err != nil {
 		return fmt.Errorf("read go.mod: %w", err)
 	}
@@ -176,7 +176,7 @@ func (w *weaving) generateMod(copies map[*Module]string) error {
 	if err != nil {
 		return fmt.Errorf("write a copy of go.mod: %w", err)
 	}
-	sum, err := os.ReadFile(strings.TrimSuffix(path, ".mod") + ".sum")
+	sum, err := w.read(strings.TrimSuffix(path, ".mod") + ".sum")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read go.sum: %w", err)
 	}
@@ -195,7 +195,7 @@ func (w *weaving) generateMod(copies map[*Module]string) error {
 // generateWork does the same with a go.work.
 func (w *weaving) generateWork(copies map[*Module]string) error {
 	path := w.tc.GOWORK
-	data, err := os.ReadFile(path)
+	data, err := w.read(path)
 	if err != nil {
 		return fmt.Errorf("read go.work: %w", err)
 	}
@@ -233,7 +233,7 @@ func (w *weaving) generateWork(copies map[*Module]string) error {
 	}
 	f.Cleanup()
 	out := modfile.Format(f.Syntax)
-	sum, err := os.ReadFile(path + ".sum")
+	sum, err := w.read(path + ".sum")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read go.work.sum: %w", err)
 	}

@@ -258,11 +258,11 @@ func (w *weaving) readOverlay() error {
 	path := w.abs(w.cfg.Overlay)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read the overlay given by -overlay: %w", err)
+		return &GoError{Args: []string{"list"}, Stderr: fmt.Sprintf("read the overlay: %v", err), Code: 1}
 	}
 	var o overlayFile
 	if err := json.Unmarshal(data, &o); err != nil {
-		return fmt.Errorf("read the overlay %s: %w", path, err)
+		return &GoError{Args: []string{"list"}, Stderr: fmt.Sprintf("read the overlay %s: %v", path, err), Code: 1}
 	}
 	for from, to := range o.Replace {
 		if to != "" {
