@@ -128,6 +128,22 @@ func (o *outcome) add(line []byte, log io.Writer) {
 	}
 }
 
+// down returns the packages that fail without that a test passes.
+func (o *outcome) down() []string {
+	passed := map[string]bool{}
+	for t, res := range o.results {
+		passed[t.Package] = passed[t.Package] || res == "pass"
+	}
+	var list []string
+	for t, res := range o.results {
+		if t.Name == "" && res == "fail" && !passed[t.Package] {
+			list = append(list, t.Package)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // only returns the arguments that run some tests and no others.
 func only(tests []test) []string {
 	var names []string
