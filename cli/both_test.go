@@ -86,7 +86,7 @@ var varies = []struct {
 	{regexp.MustCompile(`0x[0-9a-f]+\??`), "0xN"},
 	{regexp.MustCompile(`goroutine \d+`), "goroutine N"},
 	{regexp.MustCompile(`go-build\d+(/b\d+)?`), "go-build"},
-	{regexp.MustCompile(`\b\d+\.\d+s\b|\(cached\)`), "Ns"},
+	{regexp.MustCompile(`\d+\.\d+s\b|\(cached\)`), "Ns"},
 	{regexp.MustCompile(`[ \t]*\d+[ \t]+[\d.]+ ns/op`), " N ns/op"},
 	{regexp.MustCompile(`"(Time|Elapsed)":("[^"]*"|[\d.]+),?`), ""},
 }

@@ -62,6 +62,10 @@ func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		inv.args = rest
 		return runExec(inv)
 	}
+	if name == toolName {
+		inv.args = rest
+		return runTool(inv)
+	}
 	switch name {
 	case "-h", "-help", "--help":
 		name = "help"

@@ -73,6 +73,7 @@ func runGo(inv *invocation) (int, error) {
 			return 1, nil
 		}
 	}
+	args = append(args, coverFlag(g, res)...)
 	args = append(args, g.flags...)
 	if cfg.Versions {
 		args = append(args, "-mod=readonly") // whatever GOFLAGS says of the current module

@@ -175,8 +175,11 @@ func (w *weaving) integrateOne(in *Integration) error {
 			return err
 		}
 	}
+	// Advice that nothing calls could only keep the package from compiling: it
+	// may be for another version, or the package may have no files in this build.
+	woven := len(points) == 0 || slices.ContainsFunc(points, func(pt Point) bool { return len(pt.Woven) > 0 })
 	for _, f := range in.files {
-		if !inRange(f.when, version) || not[f.name] {
+		if !woven || !inRange(f.when, version) || not[f.name] {
 			continue
 		}
 		path := filepath.Join(dir, "weft_"+f.name)

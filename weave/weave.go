@@ -55,6 +55,7 @@ type Result struct {
 	Packages  []*Package // the packages named by the patterns
 	Points    []Point    // what became of each rule
 	Notes     []string   // lines for the user
+	Cover     string     // with -cover: a file for CoverTool, which has to run in the cover tool's place
 }
 
 // A File is one file that the go command sees otherwise than the disk has it.
@@ -65,6 +66,7 @@ type File struct {
 	New  []byte
 
 	cached string // where New lies in the cache already; New is nil then
+	edits  []edit // from what the go command saw before to New, if that is all; only for -cover
 }
 
 // A Point is what became of one rule.
@@ -205,7 +207,7 @@ func (w *weaving) readFlags() {
 	if w.cfg.Versions {
 		w.modfile = "" // the current module does not matter
 	}
-	env := splitFlags(w.tc.GOFLAGS)
+	env := SplitFlags(w.tc.GOFLAGS)
 	for _, f := range append(env, w.cfg.Flags...) {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(f, "-"), "=")
 		switch name {
@@ -228,8 +230,9 @@ func (w *weaving) readFlags() {
 	}
 }
 
-// splitFlags splits GOFLAGS at spaces outside quotes, as the go command does.
-func splitFlags(s string) []string {
+// SplitFlags splits GOFLAGS, or the value of a flag like -toolexec, at spaces
+// outside quotes, as the go command does.
+func SplitFlags(s string) []string {
 	var list []string
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
 		if q := s[0]; q == '\'' || q == '"' {
@@ -341,7 +344,17 @@ func (w *weaving) layEdits(s *source, why string) error {
 	if err != nil {
 		return fmt.Errorf("weave %s: %w; please report this", s.path, err)
 	}
-	return w.lay(s.path, s.text, out, why)
+	was, again := w.files[s.path]
+	if err := w.lay(s.path, s.text, out, why); err != nil {
+		return err
+	}
+	switch {
+	case !again:
+		w.files[s.path].edits = s.edits.list
+	case was.edits != nil:
+		w.files[s.path].edits = compose(was.edits, s.edits.list)
+	}
+	return nil
 }
 
 // startAgents edits one file of each program that is built, so that it starts
@@ -418,7 +431,10 @@ func (w *weaving) finish() error {
 	if w.modfile != "" {
 		w.res.Flags = append(w.res.Flags, "-modfile="+w.modfile)
 	}
-	return nil
+	if w.cfg.Cover {
+		w.res.Cover, err = w.coverSpec()
+	}
+	return err
 }
 
 // addFiles adds the files that weft lays into a package that is named by its
