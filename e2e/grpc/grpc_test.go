@@ -154,11 +154,22 @@ var scenarios = []struct {
 			client grpc.testing.TestService/StreamingOutputCall rpc.response.status_code=OK
 			  client GET
 			    server GET url.path=/client-stream
-			  server grpc.testing.TestService/StreamingOutputCall rpc.response.status_code=OK
-			    client GET
-			      server GET url.path=/server-stream
+			  internal within
+			    server grpc.testing.TestService/StreamingOutputCall rpc.response.status_code=OK
+			      client GET
+			        server GET url.path=/server-stream
 			client grpc.testing.TestService/FullDuplexCall! rpc.response.status_code=PERMISSION_DENIED
 			client grpc.testing.TestService/EmptyCall rpc.response.status_code=OK`,
+		check: func(t *testing.T, spans []watch.Span) {
+			// It has been followed to its end.
+			s := pair.One(t, spans, "client", "grpc.testing.TestService/StreamingOutputCall")
+			pair.Attrs(t, s, map[string]any{"network.peer.address": "127.0.0.1"})
+			for _, inner := range spans {
+				if inner.Str("url.path") == "/server-stream" && s.End.Before(inner.End) {
+					t.Errorf("the stream's span ends %v before what its handler does", inner.End.Sub(s.End))
+				}
+			}
+		},
 	},
 	{
 		// What the connection needs is in no request's trace.

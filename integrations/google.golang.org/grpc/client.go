@@ -23,7 +23,9 @@ import (
 // is in the frame of Invoke, and the call is what its streams have to say; a
 // stream's is here.
 type weftCall struct {
-	id uint64 // of the span
+	id     uint64 // of the span
+	trace  trace.ID
+	method string
 
 	mu      sync.Mutex
 	stream  *clientStream // the last one that was made for the call
@@ -65,12 +67,31 @@ func weftRemoveCall(c *weftCall) {
 	t.mu.Unlock()
 }
 
-func weftFindCall(id uint64) *weftCall {
-	t := &weftCalls[id%uint64(len(weftCalls))]
+// weftFindCall finds the call that a stream for method is made for. If an
+// interceptor has begun a span of its own, it is the only one that can be.
+func weftFindCall(current trace.Context, method string) *weftCall {
+	t := &weftCalls[current.Span%uint64(len(weftCalls))]
 	t.mu.Lock()
-	c := t.calls[id]
+	found := t.calls[current.Span]
 	t.mu.Unlock()
-	return c
+	if found != nil {
+		return found
+	}
+	for i := range weftCalls {
+		t := &weftCalls[i]
+		t.mu.Lock()
+		for _, c := range t.calls {
+			if c.trace == current.Trace && c.method == method {
+				if found != nil {
+					t.mu.Unlock()
+					return nil
+				}
+				found = c
+			}
+		}
+		t.mu.Unlock()
+	}
+	return found
 }
 
 // weftCalling is what is kept from the start to the end of Invoke and NewStream.
@@ -103,7 +124,8 @@ func (s *weftCalling) start(cc *ClientConn, ctx context.Context, method string) 
 		host, port := cc.weft.of(cc)
 		weftAddress(&s.span, weftServerAddressKey, weftServerPortKey, host, port)
 	}
-	s.call = &weftCall{id: s.span.Context().Span}
+	c := s.span.Context()
+	s.call = &weftCall{id: c.Span, trace: c.Trace, method: method}
 	weftAddCall(s.call)
 }
 
@@ -245,7 +267,7 @@ func weftAttempt(cs *clientStream) {
 	if !current.Sampled {
 		return
 	}
-	if c := weftFindCall(current.Span); c != nil {
+	if c := weftFindCall(current, cs.callHdr.Method); c != nil {
 		c.mu.Lock()
 		c.stream, c.over, c.err = cs, false, nil
 		w.call = c
