@@ -1,6 +1,6 @@
 # `make` lists what there is to make. Everything needs Go and git; the tests
-# install a PostgreSQL server and Chromium from Debian's packages if they may
-# (scripts/with-postgres, scripts/with-browser).
+# install PostgreSQL, Redis and Chromium from Debian's packages if they may
+# (scripts/with-postgres, scripts/with-redis, scripts/with-browser).
 
 GO ?= go
 FUZZTIME ?= 30s
@@ -23,7 +23,7 @@ demo: ## weave the example shop, run it under load, show one whole trace; OPEN=1
 
 .PHONY: test
 test: check ## everything CI runs: check, then all tests
-	scripts/with-postgres $(MAKE) --no-print-directory unit race shop
+	scripts/with-postgres scripts/with-redis $(MAKE) --no-print-directory unit race shop
 	@$(MAKE) --no-print-directory ui-test
 
 .PHONY: check
