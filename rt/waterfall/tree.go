@@ -281,7 +281,7 @@ func (t *tree) colorOf(service string) int {
 }
 
 // Attributes shown first, and by their value alone.
-var leading = []string{"http.response.status_code", "http.status_code", "rpc.grpc.status_code", "db.query.text", "db.statement",
+var leading = []string{"http.response.status_code", "http.status_code", "rpc.response.status_code", "rpc.grpc.status_code", "db.query.text", "db.statement",
 	"url.full", "http.url", "url.path", "messaging.destination.name"}
 
 // Attributes with a shorter name.
