@@ -239,8 +239,41 @@ func TestOpenTelemetryRace(t *testing.T) {
 	}
 }
 
+// otelgrpc doubles nothing that weft records of gRPC.
+func TestOpenTelemetryRPC(t *testing.T) {
+	if os.Getenv("WEFT_LONG") == "" {
+		t.Skip("WEFT_LONG is not set: it compiles gRPC twice")
+	}
+	app := pair.Build(t, "testdata/rpc", "local")
+	for _, sc := range []struct{ name, tree string }{
+		{"api", `
+			internal all
+			  client grpc.health.v1.Health/Check
+			    server grpc.health.v1.Health/Check
+			      internal work
+			  client grpc.health.v1.Health/Watch
+			    server grpc.health.v1.Health/Watch`},
+		{"sdk", `
+			internal all [sdk]
+			  client grpc.health.v1.Health/Check [sdk]
+			    server grpc.health.v1.Health/Check [sdk]
+			      internal work [sdk]
+			  client grpc.health.v1.Health/Watch [sdk]
+			    server grpc.health.v1.Health/Watch [sdk]`},
+	} {
+		file := filepath.Join(t.TempDir(), "spans")
+		compare(t, app, file, sc.name)
+		out, spans := app.Run(t, []string{"SDK_SPANS=" + file}, sc.name)
+		if out.Code != 0 {
+			t.Errorf("%s: exit code %d, stderr:\n%s", sc.name, out.Code, out.Stderr)
+		}
+		wantTree(t, append(spans, exported(t, file)...), sc.tree)
+	}
+}
+
 // exported reads what the program's own SDK has exported.
 func exported(t *testing.T, file string) (spans []watch.Span) {
+	t.Helper()
 	data, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
 		return nil
