@@ -18,6 +18,7 @@
 // Middleware and handlers are no spans.
 //
 //weft:when v>=1.5.0 <2.0.0
+//weft:tested v1.12.0
 package gin
 
 import (

@@ -30,6 +30,7 @@
 // arrives is none, and brings no trace with it, because Redis has no room for one.
 //
 //weft:when v>=9.0.0 <10.0.0
+//weft:tested v9.23.0
 package redis
 
 import (

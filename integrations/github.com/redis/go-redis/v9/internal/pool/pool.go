@@ -4,6 +4,7 @@
 // request that happens to be there when the pool notices that it needs some.
 //
 //weft:when v>=9.0.0 <10.0.0
+//weft:tested v9.23.0
 package pool
 
 import "weft/trace"
