@@ -25,6 +25,7 @@ import (
 type bench struct {
 	dir           string
 	weft          string
+	commit        string
 	parallel      int
 	normal, every bool
 	progress      io.Writer
@@ -46,7 +47,9 @@ type row struct {
 	Kind     string
 	Version  string `json:",omitempty"`
 	Note     string `json:",omitempty"`
-	Passed   int    // tests that pass plain
+	Commit   string // of weft
+	Date     time.Time
+	Passed   int // tests that pass plain
 	Excluded []string
 	Time     time.Duration
 	Modes    []*modeRow
@@ -77,7 +80,7 @@ func (b *bench) say(format string, args ...any) {
 
 // entry runs the tests of an entry.
 func (b *bench) entry(ctx context.Context, e *entry) *row {
-	r := &row{Name: e.Name, Kind: e.Kind, Version: e.Version, Note: e.Note}
+	r := &row{Name: e.Name, Kind: e.Kind, Version: e.Version, Note: e.Note, Commit: b.commit, Date: time.Now().UTC().Truncate(time.Second)}
 	if e.Module == "" {
 		r.Version = runtime.Version()
 	}
@@ -446,21 +449,31 @@ func (h *everyHooks) count(plain *outcome, m *modeRow) error {
 	return nil
 }
 
-// total returns how many functions of how many packages have advice, and how
+// A total says how many functions of how many packages have advice, and how
 // many of them ran in any entry.
-func (h *everyHooks) total() (packages, functions, ran int) {
+type total struct {
+	Packages, Functions, Refused, Ran int
+	Names                             map[string][]string // what ran
+}
+
+// total adds what ran to what had run before, in earlier runs.
+func (h *everyHooks) total(before *total) *total {
+	t := &total{Names: map[string][]string{}}
 	for _, p := range h.packages {
-		packages++
+		t.Packages++
 		for i, point := range p.points {
-			if h.refused[p.path+" "+point] == "" {
-				functions++
+			if h.refused[p.path+" "+point] != "" {
+				t.Refused++
+				continue
 			}
-			if p.ran != nil && p.ran[i] {
-				ran++
+			t.Functions++
+			if p.ran != nil && p.ran[i] || slices.Contains(before.Names[p.path], point) {
+				t.Ran++
+				t.Names[p.path] = append(t.Names[p.path], point)
 			}
 		}
 	}
-	return packages, functions, ran
+	return t
 }
 
 // keepMode returns a function that gives a file the mode it has now: tests that

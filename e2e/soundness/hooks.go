@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -139,7 +140,7 @@ func (h *hooker) advice(p *pkg, f *ast.File, types map[string]*ast.FieldList, ou
 	}
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "//go:build weft\n\npackage %s\n\nimport weft_atomic %q\n", p.Name, atomics[p.low()].path)
-	for _, spec := range slices.Sorted(keys(used)) {
+	for _, spec := range slices.Sorted(maps.Keys(used)) {
 		fmt.Fprintf(&head, "import %s\n", spec)
 	}
 	head.WriteByte('\n')
@@ -449,16 +450,6 @@ func weftEveryMapped(to *[weftEveryN]uint32) {
 var calls = map[string]struct{ openat, mmap, close string }{
 	"amd64": {"257", "9", "3"},
 	"arm64": {"56", "222", "57"},
-}
-
-func keys(m map[string]bool) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // linux reports whether the advice of mode every can be made here.

@@ -33,7 +33,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -46,7 +45,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	asJSON := fs.Bool("json", false, "print a JSON object per entry instead of the table")
 	verbose := fs.Bool("v", false, "print what fails as it fails")
 	list := fs.Bool("list", false, "list the entries and end")
-	keep := fs.String("dir", "", "work in this `directory` and leave everything there, logs included")
+	keep := fs.String("dir", "", "work in this `directory`, weft-soundness in the user's cache directory by default; logs and results stay there")
+	saved := fs.Bool("saved", false, "run nothing: print what came of the last run of each entry")
 	weft := fs.String("weft", "", "the weft `binary`; built when not given")
 	parallel := fs.Int("p", 1, "as go test's -p")
 	if err := fs.Parse(args); err != nil {
@@ -76,13 +76,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	dir := *keep
 	if dir == "" {
-		if dir, err = os.MkdirTemp("", "soundness-"); err != nil {
+		if dir, err = os.UserCacheDir(); err != nil {
 			return fail(err)
 		}
-		defer os.RemoveAll(dir)
-	} else if dir, err = filepath.Abs(dir); err != nil {
+		dir = filepath.Join(dir, "weft-soundness")
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
 		return fail(err)
 	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fail(err)
+	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return fail(err)
+	}
+	defer unlock()
 	b := &bench{dir: dir, weft: *weft, parallel: *parallel, progress: stderr, verbose: *verbose}
 	for _, m := range strings.Split(*modes, ",") {
 		switch m {
@@ -94,7 +103,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return fail(fmt.Errorf("unknown mode %q; known are normal and every", m))
 		}
 	}
-	if b.weft == "" {
+	b.commit = commit(ctx)
+	if *saved {
+		b.weft = dir // nothing is woven
+	} else if b.weft == "" {
 		b.weft = filepath.Join(dir, "weft")
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", b.weft, "github.com/weft-trace/weft/cmd/weft")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -103,13 +115,39 @@ func run(args []string, stdout, stderr io.Writer) int {
 	} else if b.weft, err = filepath.Abs(b.weft); err != nil {
 		return fail(err)
 	}
-	start := time.Now()
+	totals := filepath.Join(dir, "results", "std total.json")
+	all := new(total)
+	if data, err := os.ReadFile(totals); err == nil {
+		json.Unmarshal(data, all) // else nothing ran before
+	}
 	var rows []*row
 	bad := 0
 	for _, e := range chosen {
-		r := b.entry(ctx, e)
-		if ctx.Err() != nil {
-			break
+		r := &row{}
+		file := filepath.Join(dir, "results", e.file()+".json")
+		if *saved {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				fmt.Fprintf(stderr, "soundness: %s has not run yet\n", e.Name)
+				continue
+			}
+			if err := json.Unmarshal(data, r); err != nil {
+				return fail(fmt.Errorf("read %s: %w", file, err))
+			}
+		} else {
+			r = b.entry(ctx, e)
+			if ctx.Err() != nil {
+				break
+			}
+			if err := save(file, r); err != nil {
+				return fail(err)
+			}
+			if b.std != nil {
+				all = b.std.total(all)
+				if err := save(totals, all); err != nil {
+					return fail(err)
+				}
+			}
 		}
 		rows = append(rows, r)
 		if r.bad() {
@@ -120,14 +158,47 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if !*asJSON {
-		printTable(stdout, rows, time.Since(start))
-		if b.std != nil {
-			packages, functions, ran := b.std.total()
-			fmt.Fprintf(stdout, "\nOf the standard library %d functions in %d packages had advice, %d of them ran.\n", functions, packages, ran)
+		printTable(stdout, rows)
+		if all.Functions > 0 {
+			fmt.Fprintf(stdout, "\nOf the standard library %d functions in %d packages had advice, %d of them ran; %d cannot have advice.\n", all.Functions, all.Packages, all.Ran, all.Refused)
 		}
 	}
 	if bad > 0 || len(rows) < len(chosen) || len(rows) == 0 {
 		return 1
 	}
 	return 0
+}
+
+// save writes what came of a run where -saved finds it.
+func save(file string, v any) error {
+	data, err := json.MarshalIndent(v, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o666)
+}
+
+// lock makes sure that nobody else works in dir: counts would mix.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w; is another run at work there?", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// commit names the commit that is tested, as far as git knows.
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
