@@ -67,30 +67,38 @@ func Main(m *testing.M) {
 // to say, such as of a join point that it did not find, fails the test.
 func Build(t testing.TB, dir, toolchain string, flags ...string) *Program {
 	t.Helper()
-	exe, err := weft()
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := Weave(t, dir, toolchain, flags...)
+	compile(t, dir, toolchain, p.plain, flags, "go")
+	return p
+}
+
+// Weave builds the module in dir with weft alone, for programs of which the woven
+// one says enough.
+func Weave(t testing.TB, dir, toolchain string, flags ...string) *Program {
+	t.Helper()
 	tmp := t.TempDir()
 	// The same name, which is part of what a program prints of itself.
 	p := &Program{toolchain, filepath.Join(tmp, "plain", "app"), filepath.Join(tmp, "woven", "app")}
-	build := func(out string, command ...string) {
-		args := append(append(command[1:], "build", "-o", out), flags...)
-		cmd := exec.Command(command[0], append(args, ".")...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOWORK=off", "GOFLAGS=-mod=mod")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, &stderr)
-		}
-		if s := downloads.ReplaceAllString(stderr.String(), ""); s != "" && command[0] == exe {
-			t.Errorf("%s says:\n%s", strings.Join(cmd.Args, " "), s)
-		}
+	if said := compile(t, dir, toolchain, p.woven, flags, Weft(t), "go"); said != "" {
+		t.Errorf("weft go build %s in %s says:\n%s", strings.Join(flags, " "), dir, said)
 	}
-	build(p.plain, "go")
-	build(p.woven, exe, "go")
 	return p
+}
+
+// compile has a command build the module in dir to a file, and returns what it
+// says.
+func compile(t testing.TB, dir, toolchain, out string, flags []string, command ...string) string {
+	t.Helper()
+	args := append(append(command[1:], "build", "-o", out), flags...)
+	cmd := exec.Command(command[0], append(args, ".")...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOWORK=off", "GOFLAGS=-mod=mod")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, &stderr)
+	}
+	return downloads.ReplaceAllString(stderr.String(), "")
 }
 
 var downloads = regexp.MustCompile(`(?m)^(go: downloading .*|weft: (loading|weaving|laying).*)\n`)
