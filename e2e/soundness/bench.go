@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -81,9 +80,6 @@ func (b *bench) say(format string, args ...any) {
 // entry runs the tests of an entry.
 func (b *bench) entry(ctx context.Context, e *entry) *row {
 	r := &row{Name: e.Name, Kind: e.Kind, Version: e.Version, Note: e.Note, Commit: b.commit, Date: time.Now().UTC().Truncate(time.Second)}
-	if e.Module == "" {
-		r.Version = runtime.Version()
-	}
 	start := time.Now()
 	if err := b.tests(ctx, e, r); err != nil {
 		r.Error = err.Error()
@@ -109,6 +105,13 @@ func (b *bench) tests(ctx context.Context, e *entry, r *row) error {
 	b.say("%s %s: fetch", e.Name, e.Version)
 	if err := fetch(ctx, e, src, env); err != nil {
 		return err
+	}
+	if e.Module == "" {
+		version, err := goCommand(ctx, src, env, "env", "GOVERSION")
+		if err != nil {
+			return err
+		}
+		r.Version = strings.TrimSpace(string(version))
 	}
 	if err := os.MkdirAll(filepath.Join(b.dir, "log"), 0o777); err != nil {
 		return err
