@@ -29,7 +29,7 @@ type command struct {
 }
 
 func commands() []*command {
-	return []*command{goCommand, diffCommand, explainCommand, watchCommand, serveCommand, searchCommand, traceCommand, servicesCommand, storeCommand, doctorCommand,
+	return []*command{goCommand, garbleCommand, diffCommand, explainCommand, watchCommand, serveCommand, searchCommand, traceCommand, servicesCommand, storeCommand, doctorCommand,
 		versionCommand, helpCommand()}
 }
 
@@ -75,7 +75,7 @@ func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	for _, c := range commands() {
 		if c.name == name {
 			inv.args = rest
-			if c.name != "go" && c.name != "watch" && c.name != "serve" && len(rest) > 0 && (rest[0] == "-h" || rest[0] == "-help" || rest[0] == "--help") {
+			if c.name != "go" && c.name != "garble" && c.name != "watch" && c.name != "serve" && len(rest) > 0 && (rest[0] == "-h" || rest[0] == "-help" || rest[0] == "--help") {
 				c, inv.args = helpCommand(), []string{name}
 			}
 			code, err := c.run(inv)

@@ -33,11 +33,12 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(proxy.Close)
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	gocache, modcache, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	lines := strings.Split(string(out), "\n")
+	gocache, modcache, realproxy := lines[0], lines[1], lines[2]
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -47,6 +48,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("GOCACHE", gocache)
 			e.Setenv("GOMODCACHE", filepath.Join(e.WorkDir, ".mod"))
 			e.Setenv("REALMODCACHE", modcache)
+			e.Setenv("REALGOPROXY", realproxy)
 			e.Setenv("GOPROXY", proxy.URL)
 			e.Setenv("GONOSUMDB", "*")
 			e.Setenv("GOFLAGS", "-modcacherw -buildvcs=false")
@@ -61,6 +63,12 @@ func TestScript(t *testing.T) {
 			switch name, arg, _ := strings.Cut(cond, ":"); name {
 			case "long": // what takes too long for every run
 				return os.Getenv("WEFT_LONG") != "", nil
+			case "module": // path@version, in the user's module cache or downloaded
+				out, err := exec.Command("go", "mod", "download", arg).CombinedOutput()
+				if err != nil && os.Getenv("CI") != "" {
+					return false, fmt.Errorf("download %s: %s", arg, out)
+				}
+				return err == nil, nil
 			case "root":
 				return os.Getuid() == 0, nil
 			case "toolchain": // in the user's module cache

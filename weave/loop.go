@@ -27,7 +27,7 @@ import (
 // what they were; and it never follows a loop that the language calls
 // terminating, so no function misses a return.
 
-const loopVersion = "loop 3" // changes when the same files would be woven otherwise
+const loopVersion = "loop 4" // changes when the same files would be woven otherwise
 
 // loopEnds gives, by file, the offsets after which an adoption ends.
 type loopEnds map[string][]int
@@ -72,8 +72,10 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 	}
 	// memo is the key for what the files become.
 	memo, known := w.memoKey(p, files)
-	if known && w.recall(memo) {
-		return nil
+	for depth := 0; known && depth <= deepest; depth++ {
+		if w.recall(w.memoDepth(memo, p, depth)) {
+			return nil
+		}
 	}
 	texts := make(map[string][]byte, len(files))
 	interesting := false
@@ -86,8 +88,9 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 		interesting = interesting || receives(text)
 	}
 	var ends loopEnds
+	depth := 0 // how deep the imports are that the outcome depends on
 	if interesting {
-		ends = findLoopEnds(p.ImportPath, files, texts, w)
+		ends = findLoopEnds(p.ImportPath, files, texts, noImports{}, importer{w, 1, &depth}, importer{w, deepest, &depth})
 	}
 	laid := map[string]string{} // by path, the file in the cache
 	for _, f := range files {
@@ -114,7 +117,7 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 	if err != nil {
 		return fmt.Errorf("keep the loops of %s: %w", p.ImportPath, err)
 	}
-	return w.cache.PutKey(memo, data)
+	return w.cache.PutKey(w.memoDepth(memo, p, depth), data)
 }
 
 const loopWhy = "ends of adoptions"
@@ -126,7 +129,7 @@ const settled = 2 * time.Second
 // memoKey returns the key under which the outcome for the files is kept, ""
 // when it may not be, and whether it may be used.
 func (w *weaving) memoKey(p *Package, files []string) (key string, use bool) {
-	parts := []string{loopVersion, w.tc.GOVERSION, p.ImportPath, fmt.Sprint(w.trimpath)}
+	parts := []string{loopVersion, w.tc.GOVERSION, p.ImportPath, fmt.Sprint(w.trimpath, w.cfg.Garble)}
 	for _, f := range files {
 		st, err := os.Stat(f)
 		if err != nil || w.files[f] != nil || time.Since(st.ModTime()) < settled {
@@ -137,10 +140,18 @@ func (w *weaving) memoKey(p *Package, files []string) (key string, use bool) {
 		}
 		parts = append(parts, f, strconv.FormatInt(st.Size(), 10), strconv.FormatInt(st.ModTime().UnixNano(), 10))
 	}
-	for _, path := range p.Imports {
-		parts = append(parts, w.exports(path))
-	}
 	return hash(parts...), !w.cfg.Texts
+}
+
+// memoDepth returns the key for an outcome that depends on imports to a depth.
+func (w *weaving) memoDepth(memo string, p *Package, depth int) string {
+	parts := []string{memo, strconv.Itoa(depth)}
+	if depth > 0 {
+		for _, path := range p.Imports {
+			parts = append(parts, w.exports(path, depth))
+		}
+	}
+	return hash(parts...)
 }
 
 // recall lays what was remembered under key, and reports whether all of it was
@@ -180,8 +191,8 @@ func receives(text []byte) bool {
 }
 
 // findLoopEnds finds, in the files of a package, where adoptions end. What the
-// package imports is looked up in imports.
-func findLoopEnds(path string, files []string, texts map[string][]byte, imports types.Importer) loopEnds {
+// package imports is looked up in imports, one after the other.
+func findLoopEnds(path string, files []string, texts map[string][]byte, imports ...types.Importer) loopEnds {
 	fset := token.NewFileSet()
 	var asts []*ast.File
 	var sources []*source
@@ -251,11 +262,11 @@ func collector(name string, test bool) bool {
 }
 
 // findChannels returns those of exprs that are channels. Most packages tell
-// that by themselves; the packages that they import are read only when
-// something remains unknown.
-func findChannels(path string, fset *token.FileSet, files []*ast.File, exprs []ast.Expr, imports types.Importer) map[ast.Expr]bool {
+// that by themselves; the packages that they import, and those that these
+// import, are read only when something remains unknown.
+func findChannels(path string, fset *token.FileSet, files []*ast.File, exprs []ast.Expr, imports []types.Importer) map[ast.Expr]bool {
 	channels := map[ast.Expr]bool{}
-	for _, imp := range []types.Importer{noImports{}, imports} {
+	for _, imp := range imports {
 		info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
 		conf := types.Config{Importer: imp, Error: func(error) {}, FakeImportC: true}
 		conf.Check(path, fset, files, info) // errors are expected: not everything is imported

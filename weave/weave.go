@@ -25,6 +25,7 @@ type Config struct {
 	Patterns []string // packages, as on the go command line
 	Tests    bool     // weave the packages' tests, too
 	Cover    bool     // statements are counted: add none to the user's code
+	Garble   bool     // the build is garble's; see garble.go
 	Versions bool     // the patterns are at versions, as in "go run pkg@version"; see AtVersion
 	Overlay  string   // the user's own overlay file
 	Modfile  string   // the user's own -modfile
@@ -172,6 +173,7 @@ func weave(cfg Config) (*weaving, []*Integration, error) {
 	steps := []func() error{
 		func() error { return w.weaveStd(std) },
 		func() error { return w.integrate(append(others, hooks...)) },
+		w.bindGarble,
 		w.endLoops,
 		w.startAgents,
 		w.copyModules,
@@ -484,7 +486,7 @@ func (w *weaving) put(f *File) (string, error) {
 		if !w.trimpath && filepath.Ext(f.Path) == ".go" && beneath(f.Path, w.tc.GOROOT) {
 			text = plainName(text, f.Path)
 		}
-		if f.cached, err = w.cache.Put(text, "-"+filepath.Base(f.Path)); err != nil {
+		if f.cached, err = w.cache.Put(text, w.cachedName(f.Path)); err != nil {
 			return "", err
 		}
 	}
