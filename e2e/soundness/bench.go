@@ -51,6 +51,7 @@ type row struct {
 	Passed   int // tests that pass plain
 	Excluded []string
 	Time     time.Duration
+	CPU      time.Duration
 	Modes    []*modeRow
 	Error    string `json:",omitempty"`
 }
@@ -66,7 +67,6 @@ type modeRow struct {
 	Known       []string // tests that fail, and why
 	Unsteady    []string // tests that failed and passed when tried again
 	Differences []string
-	Time        time.Duration
 }
 
 func (r *row) bad() bool {
@@ -126,6 +126,7 @@ func (b *bench) tests(ctx context.Context, e *entry, r *row) error {
 		timeout = 15 * time.Minute
 	}
 	tests := &runner{dir: src, env: env, timeout: timeout, log: log}
+	defer func() { r.CPU = tests.cpu }()
 	args := append([]string{fmt.Sprintf("-p=%d", b.parallel)}, e.Args...)
 	go1 := []string{"go"}
 
@@ -256,8 +257,6 @@ func (c *comparison) failing(o *outcome, among []test) []test {
 
 // woven runs the tests of an entry under weft and compares.
 func (b *bench) woven(ctx context.Context, e *entry, c *comparison, m *modeRow, tests *runner, args []string) error {
-	start := time.Now()
-	defer func() { m.Time = time.Since(start) }()
 	weft := []string{b.weft, "go"}
 	o, err := tests.run(ctx, weft, args...)
 	if err != nil {

@@ -37,7 +37,7 @@ type outcome struct {
 	results map[test]string // "pass", "fail" or "skip"
 	output  map[test]string // what those that did not pass have printed
 	stderr  string
-	time    time.Duration
+	cpu     time.Duration
 }
 
 // a runner runs go test in one directory.
@@ -45,12 +45,12 @@ type runner struct {
 	dir     string
 	env     []string
 	timeout time.Duration // for the test binary of one package
+	cpu     time.Duration // that all runs took, the tests' and the compiler's
 	log     io.Writer     // nil, or where everything goes
 }
 
 // run runs a command line of go test, without "test" and -json.
 func (r *runner) run(ctx context.Context, command []string, args ...string) (*outcome, error) {
-	start := time.Now()
 	line := slices.Concat(command, []string{"test", "-json", "-count=1", "-vet=off", fmt.Sprintf("-timeout=%s", r.timeout)}, args)
 	if r.log != nil {
 		fmt.Fprintf(r.log, "\n+ %s\n", strings.Join(line, " "))
@@ -86,7 +86,8 @@ func (r *runner) run(ctx context.Context, command []string, args ...string) (*ou
 	if err != nil && !errors.As(err, &exit) {
 		return nil, fmt.Errorf("run %s: %w", strings.Join(line, " "), err)
 	}
-	out.stderr, out.time = stderr.String(), time.Since(start)
+	out.stderr, out.cpu = stderr.String(), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
+	r.cpu += out.cpu
 	if err != nil && len(out.results) == 0 {
 		return nil, fmt.Errorf("run %s: %w\n%s", strings.Join(line, " "), err, out.stderr)
 	}

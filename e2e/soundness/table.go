@@ -12,8 +12,8 @@ import (
 // printTable prints the rows as a table of Markdown, and below it what has to
 // be said by name.
 func printTable(w io.Writer, rows []*row) {
-	fmt.Fprintln(w, "| package | version | pass plain | pass woven | every function woven: pass | functions | of these ran | needs inlining | known | differences | time |")
-	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintln(w, "| package | version | pass plain | pass woven | every function woven: pass | functions | of these ran | needs inlining | known | differences | time | CPU |")
+	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	var took time.Duration
 	commits := map[string]int{}
 	tests, passed, everyPassed := 0, 0, 0
@@ -38,8 +38,8 @@ func printTable(w io.Writer, rows []*row) {
 		if r.Error != "" {
 			differences = "not run"
 		}
-		fmt.Fprintf(w, "| %s | %s | %d | %s | %s | %s | %s | %d | %d | %s | %s |\n",
-			r.Name, r.Version, r.Passed, normal, every, functions, ran, inlining, excused, differences, r.Time.Round(time.Second))
+		fmt.Fprintf(w, "| %s | %s | %d | %s | %s | %s | %s | %d | %d | %s | %s | %s |\n",
+			r.Name, r.Version, r.Passed, normal, every, functions, ran, inlining, excused, differences, r.Time.Round(time.Second), r.CPU.Round(time.Second))
 	}
 	fmt.Fprintf(w, "\n%d tests pass plain, %d woven, %d with every function woven. Took %s.\n", tests, passed, everyPassed, took.Round(time.Second))
 	for _, c := range slices.Sorted(maps.Keys(commits)) {
