@@ -99,12 +99,9 @@ func weftInject(c trace.Context, fields []hpack.HeaderField) []hpack.HeaderField
 
 // WeftExtract is the trace context in metadata.
 func WeftExtract(md map[string][]string) trace.Context {
-	var h map[string][]string
+	h := make(map[string][]string, 4) // on the stack
 	for k, v := range md {
 		if name := weftCanonical(k); name != "" {
-			if h == nil {
-				h = make(map[string][]string, 4)
-			}
 			h[name] = v
 		}
 	}
@@ -179,7 +176,8 @@ func (s *WeftStatus) answer(method string, st *status.Status, overHTTP bool) {
 	}
 	s.st = st
 	if overHTTP && !WeftUnknown(st) {
-		trace.SetRoute(&method)
+		route := method // which is on the heap from here on
+		trace.SetRoute(&route)
 	}
 }
 
