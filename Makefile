@@ -80,10 +80,17 @@ ui-browser: ui/node_modules/.package-lock.json build
 .PHONY: storm
 storm: ## what takes long: the runtime patch on every Go version, storms of goroutines
 	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/context
+	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/grpc
 
 .PHONY: soundness
 soundness: ## what takes long, too: the own tests of std and of some thirty modules, plain and woven
 	$(GO) run ./e2e/soundness
+
+.PHONY: versions
+versions: ## what takes long, too: patch, weaver, integrations and debugging on the first and the newest release of each Go version
+	WEFT_LONG=1 $(GO) test -count=1 -p 1 -timeout 120m ./rt/patch ./weave ./e2e/debug
+	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m -run Paths ./e2e/context
+	WEFT_TEST_TOOLCHAINS=all $(GO) test -count=1 -p 1 -timeout 120m ./e2e/http ./e2e/log ./e2e/sql ./e2e/exit ./e2e/export
 
 .PHONY: crash
 crash: ## what takes long: the server killed 200 times, full and damaged disks, hostile clients, a day of data
