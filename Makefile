@@ -80,7 +80,7 @@ ui-browser: ui/node_modules/.package-lock.json build
 .PHONY: storm
 storm: ## what takes long: the runtime patch on every Go version, storms of goroutines
 	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/context
-	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/grpc
+	WEFT_LONG=1 $(GO) test -count=1 -p 1 -timeout 60m ./e2e/grpc ./e2e/otel
 
 .PHONY: soundness
 soundness: ## what takes long, too: the own tests of std and of some thirty modules, plain and woven
