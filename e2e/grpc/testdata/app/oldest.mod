@@ -1,6 +1,6 @@
 module app
 
-go 1.26.0
+go 1.25.0
 
 require google.golang.org/grpc v1.57.0
 
