@@ -66,6 +66,7 @@ type modeRow struct {
 	Inlining    []string // tests that fail without weft, too, when nothing is inlined
 	Known       []string // tests that fail, and why
 	Unsteady    []string // tests that failed and passed when tried again
+	Notes       []string // what weft said
 	Differences []string
 }
 
@@ -261,6 +262,16 @@ func (b *bench) woven(ctx context.Context, e *entry, c *comparison, m *modeRow, 
 	o, err := tests.run(ctx, weft, args...)
 	if err != nil {
 		return err
+	}
+	for line := range strings.Lines(o.stderr) {
+		line = strings.TrimSpace(line)
+		switch {
+		case !strings.HasPrefix(line, "weft: ") || strings.Contains(line, filepath.Join(b.dir, "hooks")):
+		case strings.Contains(line, "plain build"), strings.Contains(line, "without"):
+			m.Differences = append(m.Differences, line) // the tests were not woven, or in part
+		default:
+			m.Notes = append(m.Notes, line)
+		}
 	}
 	first := c.failing(o, nil)
 	failed := first

@@ -59,6 +59,7 @@ func printTable(w io.Writer, rows []*row) {
 			items(&b, m.Mode+": failed, and passed when tried again", m.Unsteady)
 			items(&b, m.Mode+": needs inlining", m.Inlining)
 			items(&b, m.Mode+": known", m.Known)
+			items(&b, m.Mode+": weft says", m.Notes)
 			items(&b, m.Mode+": not woven", m.Refused)
 		}
 		if b.Len() > 0 {
