@@ -99,11 +99,42 @@ func (w *weaving) outside(in *Integration, version string) {
 	}
 	var ranges []string
 	for _, r := range in.Rules {
-		if when := r.fileWhen; when != "" && !slices.Contains(ranges, when) {
-			ranges = append(ranges, when)
+		ranges = append(ranges, r.fileWhen)
+	}
+	w.note("%sbuilding without its spans, which are for %s; see \"weft explain %s\"", head, around(ranges), in.Target)
+}
+
+// around is the range of versions from the least to the greatest bound of ranges.
+func around(ranges []string) string {
+	var least, most *bound
+	for _, s := range ranges {
+		bounds, err := parseWhen(s)
+		if err != nil {
+			continue
+		}
+		for _, b := range bounds {
+			switch b.op {
+			case ">", ">=":
+				if least == nil || semver.Compare(b.version, least.version) < 0 {
+					least = &b
+				}
+			case "<", "<=":
+				if most == nil || semver.Compare(b.version, most.version) > 0 {
+					most = &b
+				}
+			}
 		}
 	}
-	w.note("%sbuilding without its spans, which are for %s; see \"weft explain %s\"", head, strings.Join(ranges, " and "), in.Target)
+	var list []string
+	for _, b := range []*bound{least, most} {
+		if b != nil {
+			list = append(list, b.op+b.version)
+		}
+	}
+	if len(list) == 0 {
+		return "other versions"
+	}
+	return strings.Join(list, " ")
 }
 
 // A trial is a module that is woven by advice that was not tested with it: a newer

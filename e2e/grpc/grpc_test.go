@@ -2,6 +2,8 @@ package grpc
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -360,6 +362,32 @@ func testUnsampled(t *testing.T, app *pair.Program) {
 		if _, spans := app.Compare(t, off, sc); len(spans) != 0 {
 			t.Errorf("%s: %d spans", sc, len(spans))
 		}
+	}
+}
+
+// A version that the advice is not for is left as it is, and that is said once.
+func TestOutOfRange(t *testing.T) {
+	before, err := filepath.Abs("testdata/app/before.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe := filepath.Join(t.TempDir(), "app")
+	cmd := exec.Command(pair.Weft(t), "go", "build", "-modfile="+before, "-o", exe, ".")
+	cmd.Dir = "testdata/app"
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const want = `weft: google.golang.org/grpc v1.56.3: building without its spans, which are for >=v1.57.0 <v2.0.0; see "weft explain google.golang.org/grpc"`
+	said := regexp.MustCompile("(?m)^weft: google.*$").FindAllString(string(out), -1)
+	if len(said) != 1 || said[0] != want {
+		t.Errorf("the build says\n%s\nwant\n%s", out, want)
+	}
+	run := exec.Command(exe, "unary")
+	run.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
+	if out, err := run.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "empty ok\n") {
+		t.Errorf("the program ends with %v and says\n%s", err, out)
 	}
 }
 
