@@ -267,7 +267,7 @@ func (b *bench) woven(ctx context.Context, e *entry, c *comparison, m *modeRow, 
 		line = strings.TrimSpace(line)
 		switch {
 		case !strings.HasPrefix(line, "weft: ") || strings.Contains(line, filepath.Join(b.dir, "hooks")):
-		case strings.Contains(line, "plain build"), strings.Contains(line, "without"):
+		case strings.Contains(line, "plain build"), strings.Contains(line, "without goroutine context"), strings.Contains(line, "does not compile"):
 			m.Differences = append(m.Differences, line) // the tests were not woven, or in part
 		default:
 			m.Notes = append(m.Notes, line)
