@@ -352,6 +352,47 @@ func TestRedis(top *testing.T) {
 	}
 }
 
+// A program that has redisotel's hooks has each command once: as their span, or, where
+// those are hooks of a cluster's nodes, as one span with what both say of it.
+func TestRedisotel(t *testing.T) {
+	addrs := server(t)
+	app := pair.Build(t, "testdata/otel", "local")
+	out, spans := app.Compare(t, nil, addrs...)
+	if out.Code != 0 {
+		t.Fatalf("exit code %d, stderr:\n%s", out.Code, out.Stderr)
+	}
+	pair.WantTree(t, ofRequest(spans), `
+		server GET
+		  client set db.system=redis
+		  client get db.system=redis
+		  client redis.pipeline get db.system=redis`, "db.system", "db.system.name")
+	out, spans = app.Compare(t, nil, nodes(t)...)
+	if out.Code != 0 {
+		t.Fatalf("exit code %d, stderr:\n%s", out.Code, out.Stderr)
+	}
+	pair.WantTree(t, ofRequest(spans), `
+		server GET
+		  client SET db.system=redis db.system.name=redis
+		  client GET db.system=redis db.system.name=redis
+		  client PIPELINE GET db.system=redis db.system.name=redis`, "db.system", "db.system.name")
+}
+
+// ofRequest is the span of the request that was served, and those right below it.
+func ofRequest(spans []watch.Span) (list []watch.Span) {
+	for _, s := range spans {
+		if s.Kind != "server" {
+			continue
+		}
+		list = append(list, s)
+		for _, c := range spans {
+			if c.ParentID == s.SpanID {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
 // checkConnects looks at the connections: each was made for a command, and none
 // belongs to a request that only happened to be there.
 func checkConnects(t *testing.T, scenario string, made, spans []watch.Span) {
