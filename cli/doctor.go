@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sort"
 	"strings"
 
 	"github.com/weft-trace/weft/rt/patch"
@@ -88,28 +87,18 @@ func (d *diagnosis) toolchain(inv *invocation, cache *weave.Cache) {
 	if tc.Linked {
 		d.note("go", "this toolchain was downloaded by the go command; weft reaches it through links in its cache")
 	}
-	pkgs, known := patch.For(tc.GOVERSION)
-	var broken []string
-	for path, p := range pkgs {
-		for base, edits := range p.Edits {
-			name := filepath.Join(tc.GOROOT, "src", filepath.FromSlash(path), base)
-			text, err := os.ReadFile(name)
-			if err == nil {
-				_, err = patch.Apply(text, edits)
-			}
-			if err != nil {
-				broken = append(broken, fmt.Sprintf("%s/%s: %v", path, base, err))
-			}
-		}
-	}
-	sort.Strings(broken)
+	_, known := patch.For(tc.GOVERSION)
+	misfits := patch.Check(tc.GOROOT, tc.GOVERSION)
 	switch {
 	case !known:
 		d.note("goroutines", "weft has no runtime patch for %s (it has go1.%d to go1.%d): traces end where a goroutine starts", tc.GOVERSION, patch.Oldest, patch.Newest)
-	case len(broken) > 0:
-		d.note("goroutines", "the runtime patch does not fit this %s: traces end where a goroutine starts: %s", tc.GOVERSION, broken[0])
+	case len(misfits) > 0:
+		d.note("goroutines", "the runtime patch does not fit this %s: traces end where a goroutine starts", tc.GOVERSION)
 	default:
 		d.ok("goroutines", "the runtime patch fits: traces follow goroutines, channels and timers")
+	}
+	for _, m := range misfits {
+		d.note("goroutines", "%s", m)
 	}
 	switch {
 	case tc.GOWORK != "" && tc.GOWORK != "off":

@@ -86,6 +86,7 @@ var varies = []struct {
 	{regexp.MustCompile(`0x[0-9a-f]+`), "0x"},
 	{regexp.MustCompile(`(?m)^([\w./*()\[\]{}·-]+\()[^)]*\)$`), "$1…)"}, // the arguments of a frame
 	{regexp.MustCompile(`goroutine \d+( gp=0x m=\w+( mp=0x)?)?`), "goroutine N"},
+	{regexp.MustCompile(`_cgoexp_[0-9a-f]{12}_`), "_cgoexp_"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`), "TIME"},
 	{regexp.MustCompile(`(?m) trace_id=[0-9a-f]{32} span_id=[0-9a-f]{16}`), ""},

@@ -27,6 +27,17 @@ func Versions(t testing.TB, oldest, newest int, short bool) []string {
 	return supported
 }
 
+// All returns the first and the newest release of each minor version, go1.oldest
+// to go1.newest, that can be had.
+func All(oldest, newest int) ([]string, error) {
+	list, err := released()
+	if err != nil {
+		list, err = cached(err)
+	}
+	supported, _ := choose(list, oldest, newest, false, "")
+	return supported, err
+}
+
 // Next returns the newest version of each minor version after go1.newest: what
 // there is of Go that weft does not support yet. Release candidates count where
 // there is no release.

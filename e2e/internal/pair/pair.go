@@ -20,16 +20,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weft-trace/weft/e2e/context/toolchain"
+	"github.com/weft-trace/weft/rt/patch"
 	"github.com/weft-trace/weft/watch"
 )
 
 // Toolchains is the Go versions that the tests of integrations run on, as values
-// of GOTOOLCHAIN: those in WEFT_TEST_TOOLCHAINS, or else the one that runs the tests.
+// of GOTOOLCHAIN: those in WEFT_TEST_TOOLCHAINS, where "all" is the first and the
+// newest release of each minor version, or else the one that runs the tests.
 func Toolchains() []string {
-	if s := os.Getenv("WEFT_TEST_TOOLCHAINS"); s != "" {
+	switch s := os.Getenv("WEFT_TEST_TOOLCHAINS"); s {
+	case "":
+		return []string{"local"}
+	case "all":
+		list, err := toolchain.All(patch.Oldest, patch.Newest)
+		if err != nil {
+			panic(fmt.Sprintf("WEFT_TEST_TOOLCHAINS=all: %v", err))
+		}
+		return list
+	default:
 		return strings.Fields(s)
 	}
-	return []string{"local"}
 }
 
 // A Program is one program, built plain and woven.
