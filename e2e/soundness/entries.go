@@ -14,7 +14,6 @@ type entry struct {
 	Packages []string // patterns, from the module's root
 	Args     []string // further arguments of go test
 	Env      []string // further variables, for plain and woven tests alike
-	Edit     []string // flags of go mod edit
 	Timeout  time.Duration
 	Imported bool // the module is tested as another's dependency, in the module cache
 	Note     string
@@ -127,6 +126,7 @@ var entries = []*entry{
 	module("metrics", "github.com/prometheus/client_golang", "v1.24.1", "./prometheus/..."),
 	module("client", "github.com/redis/go-redis/v9", "v9.23.0", "./internal/...").short(),
 	module("tracing", "go.opentelemetry.io/otel", "v1.47.0", "./..."),
+	module("tracing", "go.opentelemetry.io/otel/sdk", "v1.47.0", "./trace/..."),
 }
 
 // short makes the tests of an entry run with -short.

@@ -10,7 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/mod/modfile"
 )
 
 // goCommand runs the go command and returns what it prints.
@@ -78,10 +81,8 @@ func fetch(ctx context.Context, e *entry, dir string, env []string) error {
 			return err
 		}
 	}
-	for _, args := range e.Edit {
-		if _, err := goCommand(ctx, dir, env, append([]string{"mod", "edit"}, args)...); err != nil {
-			return err
-		}
+	if err := dropReplaces(gomod); err != nil {
+		return err
 	}
 	return resolve(ctx, e, dir, env)
 }
@@ -92,4 +93,34 @@ func resolve(ctx context.Context, e *entry, dir string, env []string) error {
 	args := append([]string{"list", "-mod=mod", "-test", "-deps", "-f", "{{.ImportPath}}"}, e.Packages...)
 	_, err := goCommand(ctx, dir, env, args...)
 	return err
+}
+
+// dropReplaces takes the replacements by directories out of a go.mod that are
+// not there: they are other modules of the same repository.
+func dropReplaces(gomod string) error {
+	data, err := os.ReadFile(gomod)
+	if err != nil {
+		return err
+	}
+	f, err := modfile.Parse(gomod, data, nil)
+	if err != nil {
+		return err
+	}
+	for _, r := range slices.Clone(f.Replace) {
+		if r.New.Version != "" || filepath.IsAbs(r.New.Path) {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(gomod), filepath.FromSlash(r.New.Path), "go.mod")); err == nil {
+			continue
+		}
+		if err := f.DropReplace(r.Old.Path, r.Old.Version); err != nil {
+			return err
+		}
+	}
+	f.Cleanup()
+	out, err := f.Format()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(gomod, out, 0o666)
 }

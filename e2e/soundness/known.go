@@ -6,6 +6,7 @@ import "strings"
 // the test: what it asserts is what weaving changes on purpose. An entry covers
 // subtests.
 var known = []struct{ mode, pkg, test, reason string }{
+	{"", "go.opentelemetry.io/otel/internal/global", "TestSpanContextPropagatedWithNonRecordingSpan", "asserts that nobody records without an SDK; weft does"},
 	{"every", "database/sql", "TestRawBytesAllocs", address},
 	{"every", "log/slog", "TestJSONAllocs/attrs", address},
 	{"", "runtime", "TestSizeof", "states the size of the runtime's g, which carries the context"},
