@@ -33,16 +33,16 @@ func TestDelve(t *testing.T) {
 
 	t.Run("own", func(t *testing.T) {
 		shows(t, alike(t, dlv, plain, woven, "frames-module",
-			fmt.Sprintf("break frames.go:%d", parse), "continue", "args", "next", "list", "stack", "stepout", "locals"),
+			fmt.Sprintf("break frames.go:%d", parse), "continue", "next", "list", "stack", "stepout", "locals"),
 			fmt.Sprintf(`> \[Breakpoint 1\] main\.parse\(\) \S+/testdata/app/frames\.go:%d `, parse),
 			`=> *\d+:\s+if err := yaml\.Unmarshal`, `runtime\.main`)
 	})
 	t.Run("module", func(t *testing.T) {
 		shows(t, alike(t, dlv, plain, woven, "frames-module",
-			fmt.Sprintf("break frames.go:%d", parse), "continue", "step", "args", "list", "stack", "next", "step", "stack", "args", "stepout", "stepout", "next"),
+			fmt.Sprintf("break frames.go:%d", parse), "continue", "step", "print in", "list", "stack", "next", "step", "stack", "print in", "stepout", "stepout", "next"),
 			fmt.Sprintf(`> go\.yaml\.in/yaml/v3\.Unmarshal\(\) %syaml\.go:%d `, yaml, unmarshal),
 			fmt.Sprintf(`> go\.yaml\.in/yaml/v3\.Unmarshal\(\) %syaml\.go:%d `, yaml, unmarshal+1),
-			`> go\.yaml\.in/yaml/v3\.unmarshal\(\)`, `in = \[\]uint8 len: 1`)
+			`> go\.yaml\.in/yaml/v3\.unmarshal\(\)`, `\[\]uint8 len: 1, cap: 1, \[49\]`)
 	})
 	t.Run("std", func(t *testing.T) {
 		shows(t, alike(t, dlv, plain, woven, "request",

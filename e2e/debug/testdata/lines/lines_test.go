@@ -52,7 +52,6 @@ func TestLines(t *testing.T) {
 func FuzzLines(f *testing.F) {
 	f.Add(1)
 	f.Fuzz(func(t *testing.T, n int) {
-		t.Helper()
 		t.Errorf("fuzzed %d", n)
 	})
 }
