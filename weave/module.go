@@ -24,6 +24,7 @@ import (
 func (w *weaving) copyModules() error {
 	byDir := map[string][]*File{}
 	mods := map[string]*Module{}
+	inCache := map[string]bool{}
 	for path, f := range w.files {
 		if !beneath(path, w.tc.GOMODCACHE) {
 			continue
@@ -31,6 +32,15 @@ func (w *weaving) copyModules() error {
 		m := w.moduleOf(path)
 		if m == nil {
 			return fmt.Errorf("weave %s: no module of this build holds it; please report this", path)
+		}
+		if m.Main {
+			// It cannot take its own place.
+			if !inCache[m.Path] {
+				w.note("weft: %s is the main module and lies in the module cache, where the go command lets no file be replaced: building it as it is; copy it elsewhere to trace it", m.Path)
+			}
+			inCache[m.Path] = true
+			delete(w.files, path)
+			continue
 		}
 		byDir[m.Dir] = append(byDir[m.Dir], f)
 		mods[m.Dir] = m
