@@ -16,12 +16,12 @@ var garbleCommand = &command{
 	usage: "<garble command and its arguments>",
 	short: "run garble on the woven source",
 	long: `Garble runs garble (mvdan.cc/garble), which obfuscates programs, with the
-arguments that follow. Its commands build, run, test, reverse and map see the
-woven source, with all flags of garble and of the go command; the others run as
-they are. The garble command in PATH is the one that runs.
+arguments that follow. Its commands build, run and test see the woven source,
+with all flags of garble and of the go command; the others run as they are. The
+garble command in PATH is the one that runs.
 
-Names of packages and functions are those of the obfuscated program in what it
-records of itself, too.
+What such a program prints can be read back if it was built with -seed: by
+"garble -seed=... reverse", without weft.
 `,
 	run: runGarble,
 }
@@ -57,21 +57,17 @@ func runGarble(inv *invocation) (int, error) {
 		return plain()
 	}
 	sub := args[0]
-	parsed := slices.Clone(args)
 	switch sub {
 	case "build", "run", "test":
 	case "reverse", "map":
-		parsed[0] = "build"
+		return 1, fmt.Errorf("garble %s reads the source from the disk, where it is not woven: build with \"weft garble -seed=... build\" and run \"garble -seed=... %s\" without weft", sub, sub)
 	default:
 		return plain()
 	}
-	g := parseGo(parsed)
+	g := parseGo(args)
 	cfg := inv.config(g)
 	cfg.Flags = append(slices.Clone(cfg.Flags), "-trimpath") // garble's own
 	cfg.Garble = true
-	if sub == "reverse" && len(cfg.Patterns) > 1 {
-		cfg.Patterns = cfg.Patterns[:1] // the others are files to read
-	}
 	progress := newProgress(inv.stderr, getenv(inv.env, "TERM"))
 	cfg.Progress, cfg.Log = progress.set, progress
 	res, err := weave.Weave(cfg)
