@@ -239,7 +239,9 @@ func TestFlags(t *testing.T) {
 	for _, flag := range []string{"-gcflags=all=-N -l", "-trimpath", "-race", "-ldflags=-s -w"} {
 		t.Run(flag, func(t *testing.T) {
 			plain, woven := build(t, app, "local", flag)
-			stacks(t, plain, woven)
+			for _, s := range scenarios {
+				same(t, plain, woven, nil, s.args...)
+			}
 		})
 	}
 }
