@@ -275,7 +275,6 @@ func where(t *testing.T, s watch.Span, addr, namespace string) {
 func checkCluster(t *testing.T, addrs []string, spans []watch.Span) {
 	count := map[string]int{}
 	asked := map[string]bool{}
-	var moving []string
 	for _, s := range spans {
 		count[s.Name]++
 		switch s.Name {
@@ -286,7 +285,6 @@ func checkCluster(t *testing.T, addrs []string, spans []watch.Span) {
 			if s.ParentID != "" || s.Error {
 				t.Errorf("%s is not what was expected:\n%s", s.Name, pair.Tree(spans))
 			}
-			moving = append(moving, addr)
 		case "PIPELINE GET":
 			pair.Attrs(t, s, map[string]any{"db.operation.batch.size": int64(6), "server.address": nil, "db.namespace": nil})
 		}
