@@ -96,7 +96,11 @@ var scenarios = []struct {
 			pair.Attrs(t, s, map[string]any{"own": nil})
 		}
 	}},
-	{name: "panic", tree: `internal panics`},
+	{name: "panic", tree: `internal panics`, test: func(t *testing.T, spans []watch.Span) {
+		if e := spans[0].Event("exception"); e == nil || e.Attrs["exception.type"] != "string" || e.Attrs["exception.message"] != "boom" {
+			t.Errorf("events %v", spans[0].Events)
+		}
+	}},
 	{name: "concurrent", test: concurrent},
 	{name: "otelhttp", tree: `
 		client HTTP GET
@@ -147,6 +151,7 @@ var scenarios = []struct {
 		client GET
 		  server GET`},
 	{name: "sdk-exporter", sdk: true, tree: `
+		server GET
 		server GET
 		server GET`},
 	{name: "sdk-concurrent", sdk: true, test: concurrent},

@@ -58,7 +58,7 @@ func BenchmarkSpan(b *testing.B) {
 		})
 	})
 	b.Run("linked/5", func(b *testing.B) { // in a program with an API for spans
-		linked.Store(1)
+		Link(API{})
 		defer linked.Store(0)
 		spans(b, five)
 	})

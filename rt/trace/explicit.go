@@ -46,6 +46,9 @@ func Link(a API) bool {
 		both.Baggage = a.Baggage
 	}
 	api.both.Store(&both)
+	if openSpans == nil {
+		openSpans = new([openBuckets]bucket)
+	}
 	linked.Store(1)
 	return true
 }
@@ -62,6 +65,27 @@ func (s *Span) StartIn(ctx Values, class, name string, kind Kind) {
 		return
 	}
 	s.startChild(name, kind)
+	if b := s.own(); b != nil && b.listing != nil {
+		k := bucketOf(s.ctx.Span)
+		k.mu.Lock()
+		b.listing.class = class
+		k.mu.Unlock()
+	}
+}
+
+// ContextIn is Context; but if that is the span that the program has put into ctx,
+// as that names itself, with a tracestate that weft may not know.
+func (s *Span) ContextIn(ctx Values) Context {
+	c := s.Context()
+	if a := api.both.Load(); a != nil && a.Span != nil && ctx != nil && !s.Recording() {
+		if e := a.Span(ctx, ""); e.Trace == c.Trace && e.Span == c.Span && e.State != "" {
+			c.State = e.State
+		}
+	}
+	if h, ok := BaggageIn(ctx); ok {
+		c.Baggage = h
+	}
+	return c
 }
 
 // SpanIn reports whether the program has put a span into ctx.
@@ -86,6 +110,10 @@ func (s *Span) startIn(e Explicit, name string, kind Kind) bool {
 		return false
 	}
 	if e.Manual == nil {
+		if !sampled(e.Trace, &e.Context) { // nobody will ever see another id
+			s.ctx, s.b, s.flags = gctx{e.Trace.Hi, e.Trace.Lo, e.Span, 0}, nil, 0
+			return true
+		}
 		s.startRoot(name, kind, &e.Context, link{})
 		return true
 	}

@@ -75,7 +75,7 @@ func StartForeign(p *Place, c Context, kind Kind) *Manual {
 	if p.replaces != 0 {
 		k := bucketOf(p.replaces)
 		k.mu.Lock()
-		if l := k.find(p.replaces); l != nil && !l.claimed {
+		if l := k.find(p.replaces); l != nil && !l.claimed && !l.children {
 			l.claimed, l.replaced = true, true
 		}
 		k.mu.Unlock()

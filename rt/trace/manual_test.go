@@ -280,6 +280,24 @@ func TestClaim(t *testing.T) {
 	p.End()
 	wantNoContext(t)
 	spans := wantParents(t, "named<", "below m<named", "second<named", "c<named", "again<c")
+	var db Span
+	db.StartIn(nil, "db", "db", KindClient)
+	o := Origin{In: &values{}, Class: "http"}
+	h := StartManual(&o, "h", KindClient)
+	if h.IsAlias() {
+		t.Error("a request is taken for the query that it is made for")
+	}
+	h.End(0)
+	o.Class = "db"
+	q := StartManual(&o, "q", KindClient)
+	if !q.IsAlias() {
+		t.Error("a query's span is not weft's")
+	}
+	q.End(0)
+	db.End()
+	wantNoContext(t)
+	wantParents(t, "db<", "h<db")
+
 	n := spans["named"]
 	if n.Status != StatusOK || n.str() != `b="kept" a=1 list=array @e +b="c"` {
 		t.Errorf("status %v, %s", n.Status, n.str())
@@ -359,6 +377,32 @@ func TestManualUnsampled(t *testing.T) {
 	m.End(0)
 	wantNoContext(t)
 	wantParents(t)
+
+	// Of what others do not record weft makes nothing new.
+	Configure(Config{})
+	remote := Context{Trace: ID{1, 2}, Span: 3, State: "a=1"}
+	m = StartManual(&Origin{In: &values{}, Parent: Explicit{Context: remote, Remote: true}}, "m", KindServer)
+	auto("a")
+	if m.Context() != remote {
+		t.Errorf("%+v, want %+v", m.Context(), remote)
+	}
+	m.End(0)
+	wantNoContext(t)
+	elsewhere := Explicit{Context: remote}
+	Link(API{Span: func(Values, string) Explicit { return elsewhere }})
+	var s Span
+	s.StartIn(&values{}, "http", "s", KindClient)
+	if c := s.ContextIn(&values{}); c != remote || s.Recording() {
+		t.Errorf("%+v, want %+v", c, remote)
+	}
+	s.End()
+	elsewhere.Sampled = true
+	s.StartIn(&values{}, "http", "s", KindClient)
+	s.End()
+	wantNoContext(t)
+	if s := drain(t)["s"]; s.Trace != remote.Trace || s.Parent != 3 {
+		t.Errorf("it is below %d", s.Parent)
+	}
 }
 
 // Whoever has a name for a span may use it, whenever.

@@ -22,7 +22,8 @@ type listing struct {
 	self     gctx // the span as a context
 	prev     gctx // what the goroutine's was before
 	parent   uint64
-	remote   bool // the parent is in another process
+	remote   bool   // the parent is in another process
+	class    string // see StartIn
 	kind     Kind
 	listed   bool
 	children bool    // it has some
@@ -55,7 +56,8 @@ type bucket struct {
 	_     [40]byte
 }
 
-var openSpans [openBuckets]bucket
+// openSpans is nil in programs without an API for spans.
+var openSpans *[openBuckets]bucket
 
 func bucketOf(span uint64) *bucket { return &openSpans[span%openBuckets] }
 

@@ -8,6 +8,7 @@ type Origin struct {
 	Empty  bool     // In is context.Background() or the like: it says nothing
 	Parent Explicit // what In has
 	New    bool     // the span begins a trace
+	Class  string   // what a client's span is for, as in StartIn; "" if not known
 }
 
 // StartManual starts a span of the program's. It is nil if tracing is off.
@@ -18,8 +19,8 @@ type Origin struct {
 // program has begun on this goroutine: then they do not count. Nor do those that
 // were started with the same context.Context.
 //
-// A span with the kind of the goroutine's current one, which is weft's, and
-// for which there is no other yet, is that one.
+// A span with the kind of the goroutine's current one, which is weft's, for the
+// same thing, and for which there is no other yet, is that one.
 func StartManual(o *Origin, name string, kind Kind) *Manual {
 	if enabled.Load() == 0 {
 		return nil
@@ -45,6 +46,10 @@ func StartManual(o *Origin, name string, kind Kind) *Manual {
 		s.startRoot(name, kind, &o.Parent.Context, link{})
 		if !o.Parent.Remote {
 			s.flags &^= spanRemote
+		}
+		if s.b != nil && s.b.listing != nil && s.ctx.Root&flagSampled == 0 { // nobody will ever see another id
+			s.b.unlist(s.ctx.Span)
+			s.ctx.Span, g.Span = o.Parent.Span, o.Parent.Span
 		}
 	case parent.Span == 0:
 		s.startRoot(name, kind, &noParent, link{})
@@ -73,11 +78,11 @@ func StartManual(o *Origin, name string, kind Kind) *Manual {
 func (m *Manual) enter(g *gctx) {
 	s := &m.span
 	s.flags |= spanManual
-	g.Root |= flagAPI
+	s.ctx.Root |= flagAPI
 	if s.flags&spanRoot != 0 {
-		g.Root |= flagAPIRoot
+		s.ctx.Root |= flagAPIRoot
 	}
-	s.ctx = *g
+	*g = s.ctx
 	m.self = s.ctx
 	m.self.Root &^= flagOwn | flagAPI | flagAPIRoot
 	if l := s.b.listing; l != nil && l.listed {
@@ -160,7 +165,8 @@ func (m *Manual) claim(g *gctx, o *Origin, kind Kind, replace bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.find(g.Span)
-	if l == nil || l.manual != nil || l.claimed || l.kind != kind || replace && l.children {
+	if l == nil || l.manual != nil || l.claimed || l.kind != kind || replace && l.children ||
+		kind == KindClient && o.Class != "" && l.class != "" && o.Class != l.class {
 		return false
 	}
 	if !replace {

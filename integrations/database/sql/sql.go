@@ -61,9 +61,10 @@ type weftOp struct {
 	span trace.Span
 }
 
-// start begins the span of a call that has a statement.
-func (o *weftOp) start(db *weftDB, query string, prepare bool) {
-	o.span.Start("query", trace.KindClient)
+// start begins the span of a call that has a statement. A span that the program
+// has put into ctx by an API for spans is the parent.
+func (o *weftOp) start(ctx context.Context, db *weftDB, query string, prepare bool) {
+	o.span.StartIn(ctx, "db", "query", trace.KindClient)
 	if !o.span.Recording() {
 		return
 	}
@@ -84,8 +85,8 @@ func (o *weftOp) start(db *weftDB, query string, prepare bool) {
 }
 
 // startOther begins the span of a call that has none.
-func (o *weftOp) startOther(db *weftDB, name, operation string) {
-	o.span.Start(name, trace.KindClient)
+func (o *weftOp) startOther(ctx context.Context, db *weftDB, name, operation string) {
+	o.span.StartIn(ctx, "db", name, trace.KindClient)
 	if o.span.Recording() {
 		db.describe(&o.span)
 		if operation != "" {
@@ -179,8 +180,8 @@ func weftRowsClose(rs *Rows) {
 // Calls on a DB.
 
 //weft:enter (*DB).QueryContext
-func weftDBQuery(o *weftOp, db *DB, _ *context.Context, query *string) {
-	o.start(db.weft, *query, false)
+func weftDBQuery(o *weftOp, db *DB, ctx *context.Context, query *string) {
+	o.start(*ctx, db.weft, *query, false)
 }
 
 //weft:exit (*DB).QueryContext
@@ -189,8 +190,8 @@ func weftDBQueried(o *weftOp, _ *DB, _ *context.Context, query *string, _ *[]any
 }
 
 //weft:enter (*DB).ExecContext
-func weftDBExec(o *weftOp, db *DB, _ *context.Context, query *string) {
-	o.start(db.weft, *query, false)
+func weftDBExec(o *weftOp, db *DB, ctx *context.Context, query *string) {
+	o.start(*ctx, db.weft, *query, false)
 }
 
 //weft:exit (*DB).ExecContext
@@ -199,8 +200,8 @@ func weftDBExeced(o *weftOp, db *DB, _ *context.Context, _ *string, _ *[]any, re
 }
 
 //weft:enter (*DB).PrepareContext
-func weftDBPrepare(o *weftOp, db *DB, _ *context.Context, query *string) {
-	o.start(db.weft, *query, true)
+func weftDBPrepare(o *weftOp, db *DB, ctx *context.Context, query *string) {
+	o.start(*ctx, db.weft, *query, true)
 }
 
 //weft:exit (*DB).PrepareContext
@@ -209,7 +210,9 @@ func weftDBPrepared(o *weftOp, _ *DB, _ *context.Context, _ *string, _ **Stmt, e
 }
 
 //weft:enter (*DB).BeginTx
-func weftDBBegin(o *weftOp, db *DB) { o.startOther(db.weft, "BEGIN", "BEGIN") }
+func weftDBBegin(o *weftOp, db *DB, ctx *context.Context) {
+	o.startOther(*ctx, db.weft, "BEGIN", "BEGIN")
+}
 
 //weft:exit (*DB).BeginTx
 func weftDBBegun(o *weftOp, _ *DB, _ *context.Context, _ **TxOptions, _ **Tx, err *error) {
@@ -217,13 +220,15 @@ func weftDBBegun(o *weftOp, _ *DB, _ *context.Context, _ **TxOptions, _ **Tx, er
 }
 
 //weft:enter (*DB).PingContext
-func weftDBPing(o *weftOp, db *DB) { o.startOther(db.weft, "ping", "") }
+func weftDBPing(o *weftOp, db *DB, ctx *context.Context) { o.startOther(*ctx, db.weft, "ping", "") }
 
 //weft:exit (*DB).PingContext
 func weftDBPinged(o *weftOp, _ *DB, _ *context.Context, err *error) { o.end(*err) }
 
 //weft:enter (*DB).Conn
-func weftDBConn(o *weftOp, db *DB) { o.startOther(db.weft, "connection", "") }
+func weftDBConn(o *weftOp, db *DB, ctx *context.Context) {
+	o.startOther(*ctx, db.weft, "connection", "")
+}
 
 //weft:exit (*DB).Conn
 func weftDBConned(o *weftOp, db *DB, _ *context.Context, conn **Conn, err *error) {
@@ -238,8 +243,8 @@ func weftDBConned(o *weftOp, db *DB, _ *context.Context, conn **Conn, err *error
 //weft:field Conn weft *weftDB
 
 //weft:enter (*Conn).QueryContext
-func weftConnQuery(o *weftOp, c *Conn, _ *context.Context, query *string) {
-	o.start(c.weft, *query, false)
+func weftConnQuery(o *weftOp, c *Conn, ctx *context.Context, query *string) {
+	o.start(*ctx, c.weft, *query, false)
 }
 
 //weft:exit (*Conn).QueryContext
@@ -248,8 +253,8 @@ func weftConnQueried(o *weftOp, _ *Conn, _ *context.Context, query *string, _ *[
 }
 
 //weft:enter (*Conn).ExecContext
-func weftConnExec(o *weftOp, c *Conn, _ *context.Context, query *string) {
-	o.start(c.weft, *query, false)
+func weftConnExec(o *weftOp, c *Conn, ctx *context.Context, query *string) {
+	o.start(*ctx, c.weft, *query, false)
 }
 
 //weft:exit (*Conn).ExecContext
@@ -258,8 +263,8 @@ func weftConnExeced(o *weftOp, c *Conn, _ *context.Context, _ *string, _ *[]any,
 }
 
 //weft:enter (*Conn).PrepareContext
-func weftConnPrepare(o *weftOp, c *Conn, _ *context.Context, query *string) {
-	o.start(c.weft, *query, true)
+func weftConnPrepare(o *weftOp, c *Conn, ctx *context.Context, query *string) {
+	o.start(*ctx, c.weft, *query, true)
 }
 
 //weft:exit (*Conn).PrepareContext
@@ -268,7 +273,9 @@ func weftConnPrepared(o *weftOp, _ *Conn, _ *context.Context, _ *string, _ **Stm
 }
 
 //weft:enter (*Conn).BeginTx
-func weftConnBegin(o *weftOp, c *Conn) { o.startOther(c.weft, "BEGIN", "BEGIN") }
+func weftConnBegin(o *weftOp, c *Conn, ctx *context.Context) {
+	o.startOther(*ctx, c.weft, "BEGIN", "BEGIN")
+}
 
 //weft:exit (*Conn).BeginTx
 func weftConnBegun(o *weftOp, _ *Conn, _ *context.Context, _ **TxOptions, _ **Tx, err *error) {
@@ -276,7 +283,7 @@ func weftConnBegun(o *weftOp, _ *Conn, _ *context.Context, _ **TxOptions, _ **Tx
 }
 
 //weft:enter (*Conn).PingContext
-func weftConnPing(o *weftOp, c *Conn) { o.startOther(c.weft, "ping", "") }
+func weftConnPing(o *weftOp, c *Conn, ctx *context.Context) { o.startOther(*ctx, c.weft, "ping", "") }
 
 //weft:exit (*Conn).PingContext
 func weftConnPinged(o *weftOp, _ *Conn, _ *context.Context, err *error) { o.end(*err) }
@@ -284,8 +291,8 @@ func weftConnPinged(o *weftOp, _ *Conn, _ *context.Context, err *error) { o.end(
 // Calls on a Tx.
 
 //weft:enter (*Tx).QueryContext
-func weftTxQuery(o *weftOp, tx *Tx, _ *context.Context, query *string) {
-	o.start(tx.db.weft, *query, false)
+func weftTxQuery(o *weftOp, tx *Tx, ctx *context.Context, query *string) {
+	o.start(*ctx, tx.db.weft, *query, false)
 }
 
 //weft:exit (*Tx).QueryContext
@@ -294,8 +301,8 @@ func weftTxQueried(o *weftOp, _ *Tx, _ *context.Context, query *string, _ *[]any
 }
 
 //weft:enter (*Tx).ExecContext
-func weftTxExec(o *weftOp, tx *Tx, _ *context.Context, query *string) {
-	o.start(tx.db.weft, *query, false)
+func weftTxExec(o *weftOp, tx *Tx, ctx *context.Context, query *string) {
+	o.start(*ctx, tx.db.weft, *query, false)
 }
 
 //weft:exit (*Tx).ExecContext
@@ -304,8 +311,8 @@ func weftTxExeced(o *weftOp, tx *Tx, _ *context.Context, _ *string, _ *[]any, re
 }
 
 //weft:enter (*Tx).PrepareContext
-func weftTxPrepare(o *weftOp, tx *Tx, _ *context.Context, query *string) {
-	o.start(tx.db.weft, *query, true)
+func weftTxPrepare(o *weftOp, tx *Tx, ctx *context.Context, query *string) {
+	o.start(*ctx, tx.db.weft, *query, true)
 }
 
 //weft:exit (*Tx).PrepareContext
@@ -316,7 +323,7 @@ func weftTxPrepared(o *weftOp, _ *Tx, _ *context.Context, _ *string, _ **Stmt, e
 //weft:enter (*Tx).Commit
 func weftTxCommit(o *weftOp, tx *Tx) {
 	if !tx.done.Load() {
-		o.startOther(tx.db.weft, "COMMIT", "COMMIT")
+		o.startOther(nil, tx.db.weft, "COMMIT", "COMMIT")
 	}
 }
 
@@ -326,7 +333,7 @@ func weftTxCommitted(o *weftOp, _ *Tx, err *error) { o.end(*err) }
 //weft:enter (*Tx).rollback
 func weftTxRollback(o *weftOp, tx *Tx) {
 	if !tx.done.Load() {
-		o.startOther(tx.db.weft, "ROLLBACK", "ROLLBACK")
+		o.startOther(nil, tx.db.weft, "ROLLBACK", "ROLLBACK")
 	}
 }
 
@@ -345,9 +352,9 @@ func weftTxRolledBack(o *weftOp, _ *Tx, discard *bool, err *error) {
 // Calls on a Stmt, which has no DB if it is only there for its error.
 
 //weft:enter (*Stmt).QueryContext
-func weftStmtQuery(o *weftOp, s *Stmt) {
+func weftStmtQuery(o *weftOp, s *Stmt, ctx *context.Context) {
 	if s.stickyErr == nil {
-		o.start(s.db.weft, s.query, false)
+		o.start(*ctx, s.db.weft, s.query, false)
 	}
 }
 
@@ -357,9 +364,9 @@ func weftStmtQueried(o *weftOp, _ *Stmt, _ *context.Context, _ *[]any, rows **Ro
 }
 
 //weft:enter (*Stmt).ExecContext
-func weftStmtExec(o *weftOp, s *Stmt) {
+func weftStmtExec(o *weftOp, s *Stmt, ctx *context.Context) {
 	if s.stickyErr == nil {
-		o.start(s.db.weft, s.query, false)
+		o.start(*ctx, s.db.weft, s.query, false)
 	}
 }
 

@@ -180,7 +180,7 @@ func weftSend(req **Request) *weftCall {
 	c := new(weftCall)
 	method := weftMethod(r.Method)
 	child := c.start(r, method)
-	out := c.span.Context()
+	out := c.span.ContextIn(r.Context())
 	if !out.Valid() {
 		return nil // tracing is off
 	}
@@ -197,9 +197,6 @@ func weftSend(req **Request) *weftCall {
 	c.copy = *r
 	c.copy.ctx = c
 	c.copy.Header = maps.Clone(r.Header)
-	if b, ok := trace.BaggageIn(r.Context()); ok {
-		out.Baggage = b
-	}
 	propagate.Inject(out, c.copy.Header)
 	*req = &c.copy
 	return c

@@ -5,6 +5,7 @@
 // program puts there goes out with the requests that it makes.
 //
 //weft:when v>=1.24.0 <2.0.0
+//weft:tested v1.47.0
 
 package baggage
 

@@ -77,6 +77,19 @@ func weftExplicit(ctx weft.Values, class string) (e weft.Explicit) {
 	return e
 }
 
+// weftClass is what a client's span of a tracer is for, as far as its name tells.
+func weftClass(tracer string) string {
+	for _, c := range [...]struct{ part, class string }{
+		{"http", "http"}, {"grpc", "rpc"}, {"connect", "rpc"}, {"twirp", "rpc"},
+		{"sql", "db"}, {"redis", "db"}, {"mongo", "db"}, {"gorm", "db"}, {"pgx", "db"},
+	} {
+		if strings.Contains(tracer, c.part) {
+			return c.class
+		}
+	}
+	return ""
+}
+
 // A WeftPlace is where a span of an SDK belongs.
 type WeftPlace struct {
 	place weft.Place
@@ -85,14 +98,14 @@ type WeftPlace struct {
 }
 
 // WeftEnter says with which context.Context an SDK is to start a span.
-func WeftEnter(ctx context.Context, options []SpanStartOption) (context.Context, WeftPlace) {
+func WeftEnter(ctx context.Context, tracer string, options []SpanStartOption) (context.Context, WeftPlace) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	c := NewSpanStartConfig(options...)
 	p := WeftPlace{kind: weft.Kind(ValidateSpanKind(c.SpanKind()))}
 	o := weftOrigin(ctx)
-	o.New = c.NewRoot()
+	o.New, o.Class = c.NewRoot(), weftClass(tracer)
 	if p.place, p.ok = weft.PlaceOf(&o, p.kind); !p.ok || o.New || !p.place.Implicit {
 		return ctx, p
 	}

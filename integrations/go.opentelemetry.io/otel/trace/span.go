@@ -31,6 +31,7 @@ type weftSpan struct {
 	m *weft.Manual
 	// implicit: the goroutine's, not one that the program has put into its context.Context.
 	implicit bool
+	mark     uintptr // see weft.PanicMark
 }
 
 var _ Span = (*weftSpan)(nil)
@@ -124,11 +125,20 @@ func (s *weftSpan) AddLink(link Link) {
 
 func (s *weftSpan) End(options ...SpanEndOption) {
 	var at int64
+	stack := false
 	if len(options) > 0 {
 		c := NewSpanEndConfig(options...)
+		stack = c.StackTrace()
 		if t := c.Timestamp(); !t.IsZero() {
 			at = t.UnixNano()
 		}
+	}
+	if v, panicking := weft.Panicking(s.mark); panicking && !s.m.IsAlias() && s.m.Recording() {
+		// As the SDK has it, but nothing is recovered.
+		s.event("exception", time.Now(), stack, []weft.Attr{
+			{Name: "exception.type", Kind: weft.EntryStr, Str: fmt.Sprintf("%T", v)},
+			{Name: "exception.message", Kind: weft.EntryStr, Str: fmt.Sprint(v)},
+		})
 	}
 	s.m.End(at)
 }
@@ -253,12 +263,12 @@ func WeftStart(ctx context.Context, tracer string, opts []TracerOption, name str
 	}
 	c := NewSpanStartConfig(options...)
 	o := weftOrigin(ctx)
-	o.New = c.NewRoot()
+	o.New, o.Class = c.NewRoot(), weftClass(tracer)
 	m := weft.StartManual(&o, name, weft.Kind(ValidateSpanKind(c.SpanKind())))
 	if m == nil {
 		return ctx, nil
 	}
-	s := &weftSpan{m: m}
+	s := &weftSpan{m: m, mark: weft.PanicMark()}
 	attrs := weftAttrs(c.Attributes())
 	t := NewTracerConfig(opts...)
 	func() {

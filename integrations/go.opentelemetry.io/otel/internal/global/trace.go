@@ -1,6 +1,7 @@
 //go:build weft
 
 //weft:when v>=1.24.0 <2.0.0
+//weft:tested v1.47.0
 
 package global
 

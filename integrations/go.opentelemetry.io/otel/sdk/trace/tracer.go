@@ -5,6 +5,7 @@
 // and weft's spans below are that span's children.
 //
 //weft:when v>=1.24.0 <2.0.0
+//weft:tested v1.47.0
 
 package trace
 
@@ -28,8 +29,8 @@ var weftSay = sync.OnceFunc(func() {
 type weftStart struct{ place trace.WeftPlace }
 
 //weft:enter (*tracer).Start
-func weftStarting(s *weftStart, _ *tracer, ctx *context.Context, _ *string, options *[]trace.SpanStartOption) {
-	*ctx, s.place = trace.WeftEnter(*ctx, *options)
+func weftStarting(s *weftStart, tr *tracer, ctx *context.Context, _ *string, options *[]trace.SpanStartOption) {
+	*ctx, s.place = trace.WeftEnter(*ctx, tr.instrumentationScope.Name, *options)
 }
 
 //weft:exit (*tracer).Start
