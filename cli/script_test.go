@@ -33,7 +33,7 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(proxy.Close)
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY").Output()
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +49,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("GOMODCACHE", filepath.Join(e.WorkDir, ".mod"))
 			e.Setenv("REALMODCACHE", modcache)
 			e.Setenv("REALGOPROXY", realproxy)
+			e.Setenv("REALGOROOT", lines[3])
 			e.Setenv("GOPROXY", proxy.URL)
 			e.Setenv("GONOSUMDB", "*")
 			e.Setenv("GOFLAGS", "-modcacherw -buildvcs=false")
