@@ -45,8 +45,8 @@ func profiles(t *testing.T, plain, woven string) {
 		{"goroutine", `^main\.`, "", []string{`^main\.main `, `^net/http\.\(\*conn\)\.serve `, `^go\.yaml\.in/yaml/v3\.Unmarshal \S+/yaml\.go:\d+`}},
 		{"allocs", `^main\.allocate `, "", []string{work, `^go\.yaml\.in/yaml/v3\.Unmarshal `}},
 		{"heap", `^main\.allocate `, "", []string{work}},
-		{"block", `^main\.(contend|profiles\.func2) `, "", []string{`^main\.contend `, `^net/http\.\(\*conn\)\.serve `}},
-		{"mutex", `^main\.contend `, "", []string{`^main\.contend \S+/testdata/app/profiles\.go:\d+`}},
+		{"block", `\A(sync\.|runtime\.chan)(.*\n)+main\.(contend|profiles\.func2) `, "", []string{`^main\.contend `, `^net/http\.\(\*conn\)\.serve `}},
+		{"mutex", `\Async\.(.*\n)+main\.contend `, "", []string{`^main\.contend \S+/testdata/app/profiles\.go:\d+`}},
 	} {
 		own := regexp.MustCompile("(?m)" + p.own)
 		compare(p.profile, func(dir string) map[string]bool {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"runtime/trace"
 	"sync"
@@ -37,12 +38,12 @@ func allocate() { sink = append(sink, make([]byte, 1<<20)) }
 
 var spun uint64
 
+// spin takes some 0.2 s of CPU time, however busy the machine is.
+//
 //go:noinline
-func spin(until time.Time) {
-	for time.Now().Before(until) {
-		for i := range uint64(100000) {
-			spun += i * spun
-		}
+func spin() {
+	for i := range uint64(100e6) {
+		spun += i * spun
 	}
 }
 
@@ -62,6 +63,7 @@ func profiles() {
 		}
 		return f
 	}
+	debug.SetGCPercent(-1) // whom the collector has help it, or wait, varies
 	runtime.MemProfileRate = 1
 	runtime.SetBlockProfileRate(1)
 	runtime.SetMutexProfileFraction(1)
@@ -73,7 +75,7 @@ func profiles() {
 		panic(err)
 	}
 	work := func() {
-		spin(time.Now().Add(200 * time.Millisecond))
+		spin()
 		allocate()
 		var mu sync.Mutex
 		var wg sync.WaitGroup
