@@ -46,7 +46,7 @@ var files = []file{
 
 	{"runtime/traceback.go", []edit{{ // weft's own goroutines: not counted, not shown, no obstacle to finding a deadlock
 		old: "	// Keep this in sync with internal/trace.IsSystemGoroutine.\n",
-		new: "	if gp.weft.from == weftHidden { return true } // Keep this in sync with internal/trace.IsSystemGoroutine.\n",
+		new: "	if gp.weft.home == weftHidden { return true } // Keep this in sync with internal/trace.IsSystemGoroutine.\n",
 	}}},
 
 	{"runtime/coro.go", []edit{
@@ -67,7 +67,7 @@ var files = []file{
 	{"runtime/chan.go", []edit{
 		{ // in a gap of the structure
 			old: "	elemsize uint16\n",
-			new: "	elemsize uint16; weft uint8 // 0, weftSeen or weftNo\n",
+			new: "	elemsize uint16; weft uint16 // see weft_chan.go\n",
 		},
 		{ // make: the header of a buffered channel is scanned
 			old: "		c = (*hchan)(mallocgc(hchanSize+mem, nil, true))\n		c.buf = add(unsafe.Pointer(c), hchanSize)\n",
@@ -77,40 +77,78 @@ var files = []file{
 			old: "		c = new(hchan)\n",
 			new: "		c = weftMakeHeader(size)\n",
 		},
+		{ // who made it
+			old: "	c.dataqsiz = uint(size)\n",
+			new: "	c.dataqsiz = uint(size); c.weftMade()\n",
+		},
 		{ // send into the buffer
 			old: "		typedmemmove(c.elemtype, qp, ep)\n",
-			new: "		typedmemmove(c.elemtype, qp, ep); if gp := getg(); c.weftOn(gp) { c.weftPut(gp, qp, c.qcount) }\n",
+			new: "		typedmemmove(c.elemtype, qp, ep); if gp := getg(); c.weftOnSend(gp) { c.weftPut(gp, qp, c.qcount) }\n",
+		},
+		{ // receive
+			old: "	if !block && empty(c) {\n",
+			new: "	c.weftReceives(getg(), sys.GetCallerSP()); if !block && empty(c) {\n",
 		},
 		{ // receive from the buffer
 			old: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		typedmemclr(c.elemtype, qp)\n",
-			new: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp, block) }; typedmemclr(c.elemtype, qp)\n",
+			new: "			typedmemmove(c.elemtype, ep, qp)\n		}\n		if gp := getg(); c.weftOn(gp) { if !block { gp.weft.flags |= weftPolls }; c.weftTake(gp, qp); gp.weft.flags &^= weftPolls }; typedmemclr(c.elemtype, qp)\n",
 		},
 		{ // send to a receiver that waits
 			old: "func send(c *hchan, sg *sudog, ep unsafe.Pointer, unlockf func(), skip int) {\n",
-			new: "func send(c *hchan, sg *sudog, ep unsafe.Pointer, unlockf func(), skip int) { if gp := getg(); c.weftOn(gp) { c.weftHand(sg.g, gp, ep) }\n",
+			new: "func send(c *hchan, sg *sudog, ep unsafe.Pointer, unlockf func(), skip int) { if gp := getg(); c.weftOnSend(gp) || c.weftOn(sg.g) { c.weftHand(sg.g, gp, ep) }\n",
 		},
 		{ // receive from a sender that waits, directly
+			old:  "	if c.dataqsiz == 0 {\n		if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
+			new:  "	if c.dataqsiz == 0 {\n		if gp := getg(); c.weftOn(gp) || c.weftOnSend(sg.g) { c.weftHand(gp, sg.g, sg.elem.get()) }; if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
+			from: 26,
+		},
+		{
 			old: "	if c.dataqsiz == 0 {\n		if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
-			new: "	if c.dataqsiz == 0 {\n		if c.weftOn(sg.g) { c.weftHand(getg(), sg.g, nil) }; if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
+			new: "	if c.dataqsiz == 0 {\n		if gp := getg(); c.weftOn(gp) || c.weftOnSend(sg.g) { c.weftHand(gp, sg.g, sg.elem) }; if raceenabled {\n			racesync(c, sg)\n		}\n		if ep != nil {\n",
+			to:  25,
+		},
+		{ // with a default, from a sender that waits
+			old: "			recv(c, sg, ep, func() { unlock(&c.lock) }, 3)\n",
+			new: "			if !block { getg().weft.flags |= weftPolls }; recv(c, sg, ep, func() { unlock(&c.lock) }, 3); getg().weft.flags &^= weftPolls\n",
+		},
+		{ // about to wait
+			old: "	c.sendq.enqueue(mysg)\n",
+			new: "	if gp.weft.home == weftNew && c.weftCarrier() { gp.weft.home = weftAsker }; c.sendq.enqueue(mysg)\n",
+		},
+		{ // receive from a closed channel
+			old: "			if raceenabled {\n				raceacquire(c.raceaddr())\n			}\n			unlock(&c.lock)\n",
+			new: "			if raceenabled {\n				raceacquire(c.raceaddr())\n			}\n			getg().weftForgo(c); unlock(&c.lock)\n",
+		},
+		{
+			old: "	success := mysg.success\n",
+			new: "	success := mysg.success; if !success { gp.weftForgo(c) }\n",
 		},
 		{ // receive from a full buffer
 			old: "		// copy data from queue to receiver\n",
-			new: "		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp, true) } // copy data from queue to receiver\n",
+			new: "		if gp := getg(); c.weftOn(gp) { c.weftTake(gp, qp) } // copy data from queue to receiver\n",
 		},
 		{ // and let the sender that waits put its value into it
 			old: "		c.sendx = c.recvx // c.sendx = (c.sendx+1) % c.dataqsiz\n	}\n	sg.elem",
-			new: "		c.sendx = c.recvx; if c.weftOn(sg.g) { c.weftPut(sg.g, qp, c.qcount-1) } // c.sendx = (c.sendx+1) % c.dataqsiz\n	}\n	sg.elem",
+			new: "		c.sendx = c.recvx; if c.weftOnSend(sg.g) { c.weftPut(sg.g, qp, c.qcount-1) } // c.sendx = (c.sendx+1) % c.dataqsiz\n	}\n	sg.elem",
 		},
 	}},
 
 	{"runtime/select.go", []edit{
+		{
+			old: "	gp := getg()\n	if debugSelect {\n		print(\"select: cas0",
+			new: "	gp := getg(); if !block || gp.weft.home != weftAsker { gp.weftSelect(cas0, nsends, nrecvs, block, sys.GetCallerSP()) }\n	if debugSelect {\n		print(\"select: cas0",
+		},
+		{
+			old: "retc:\n	if caseReleaseTime > 0 {\n",
+			new: "retc:\n	gp.weft.flags &^= weftPicks | weftPolls; if caseReleaseTime > 0 {\n",
+		},
 		{ // receive from the buffer
 			old: "	typedmemclr(c.elemtype, qp)\n",
-			new: "	if c.weftOn(gp) { c.weftTake(gp, qp, block) }; typedmemclr(c.elemtype, qp)\n",
+			new: "	if c.weftOn(gp) { c.weftTake(gp, qp) }; typedmemclr(c.elemtype, qp)\n",
 		},
 		{ // send into the buffer
 			old: "	typedmemmove(c.elemtype, chanbuf(c, c.sendx), cas.elem)\n",
-			new: "	typedmemmove(c.elemtype, chanbuf(c, c.sendx), cas.elem); if c.weftOn(gp) { c.weftPut(gp, cas.elem, c.qcount) }\n",
+			new: "	typedmemmove(c.elemtype, chanbuf(c, c.sendx), cas.elem); if c.weftOnSend(gp) { c.weftPut(gp, cas.elem, c.qcount) }\n",
 		},
 	}},
 

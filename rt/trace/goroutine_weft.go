@@ -5,6 +5,7 @@ package trace
 import (
 	"internal/reflectlite"
 	"runtime"
+	"unsafe"
 )
 
 // HasGoroutineContext says whether this program was woven with the runtime
@@ -16,6 +17,12 @@ type gctx = runtime.WeftContext
 
 // goroutine is the calling goroutine's own context. The pointer must not be kept.
 func goroutine() *gctx { return runtime.WeftG() }
+
+// The runtime looks at the words of local roots itself: it does not put a goroutine
+// that was born in an open one into another.
+func init() {
+	runtime.WeftRoots = (*[maxChunks]*[1 << slotBits][unsafe.Sizeof(slot{}) / 8]uint64)(unsafe.Pointer(&chunks))
+}
 
 // ticks is the time in units that only the agent can convert, see Ticks.
 func ticks() int64 { return runtime.WeftTicks() }

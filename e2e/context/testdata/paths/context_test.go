@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -17,12 +18,27 @@ func request(n uint64) runtime.WeftContext {
 	return runtime.WeftContext{TraceHi: n, TraceLo: n, Span: n, Root: n<<8 | runtime.WeftSampled}
 }
 
-// as runs f inside request n, on a goroutine of its own, and waits for it.
+// roots are the local roots of the requests, as weft/trace keeps them: one for
+// each, all of the first generation.
+var roots [512]*[512][3]uint64
+
+func init() {
+	for i := range roots {
+		roots[i] = new([512][3]uint64)
+	}
+	runtime.WeftRoots = &roots
+}
+
+func setOpen(n, open uint64) { atomic.StoreUint64(&roots[n>>9&511][n&511][0], n>>18<<1|open) }
+
+// as runs f inside request n, on a goroutine of its own, and waits for it. Then the
+// request is over.
 func as(n uint64, f func()) {
 	var wg sync.WaitGroup
 	wg.Add(1)
 	go func() {
 		defer wg.Done()
+		defer setOpen(n, 0)
 		own(n)
 		f()
 	}()
@@ -31,6 +47,7 @@ func as(n uint64, f func()) {
 
 // own puts the calling goroutine into a span of request n.
 func own(n uint64) {
+	setOpen(n, 1)
 	*runtime.WeftG() = request(n)
 	runtime.WeftG().Root |= runtime.WeftOwn
 }

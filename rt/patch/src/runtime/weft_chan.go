@@ -14,10 +14,16 @@ import (
 //
 // Everything here runs under the channel's lock.
 
-// States of hchan.weft.
+// hchan.weft is a state, in bits 0-1, and flags.
 const (
-	weftSeen = 1 // values have carried contexts; so those without one say so
-	weftNo   = 2 // the channel recycles values (a free list, a semaphore): it carries nothing
+	weftSeen  = 1 // values have carried contexts
+	weftNo    = 2 // the channel recycles values (a free list, a semaphore): it carries nothing
+	weftTaken = 3 // values have been taken by goroutines in traces; none has carried a context
+
+	weftKept = 1 << 2 // somebody has received twice, and sent nothing back in between
+	weftLent = 1 << 3 // somebody at work has taken a value: there is a mark of that
+	weftOnce = 1 << 4 // a goroutine whose home this is has put a value back
+	weftUsed = 1 << 5 // something was received from a channel for one
 )
 
 // weftChan1 is a channel with a buffer for one element that is not of size zero.
@@ -25,12 +31,14 @@ type weftChan1 struct {
 	hchan
 	weft1 WeftContext // of the value in the buffer
 	mark1 uint64      // see weftMark
+	maker uint64      // id of the goroutine that made the channel
 }
 
 // weftChan is a channel with a longer buffer.
 type weftChan struct {
 	hchan
 	weftq *weftQueue // nil until contexts have to do with the channel
+	maker uint64     // id of the goroutine that made the channel
 }
 
 func (c *hchan) weft1() *weftChan1 { return (*weftChan1)(unsafe.Pointer(c)) }
@@ -39,52 +47,97 @@ func (c *hchan) weftq() **weftQueue {
 	return &(*weftChan)(unsafe.Pointer(c)).weftq
 }
 
+func (c *hchan) weftIs() uint16 { return c.weft & 3 }
+
+func (c *hchan) weftBecome(state uint16) { c.weft = c.weft&^3 | state }
+
+// weftMaker returns where the id of the goroutine that made c is kept; an unbuffered
+// channel has no use for sendx.
+func (c *hchan) weftMaker() *uint64 {
+	switch {
+	case c.dataqsiz == 0:
+		return (*uint64)(unsafe.Pointer(&c.sendx))
+	case c.dataqsiz == 1:
+		return &c.weft1().maker
+	}
+	return &(*weftChan)(unsafe.Pointer(c)).maker
+}
+
+// weftMade notes who made c.
+func (c *hchan) weftMade() {
+	if c.elemsize != 0 {
+		*c.weftMaker() = getg().goid
+	}
+}
+
+// weftAnswer reports whether what gp has received from c is the first value of a
+// channel for one that it made itself: whoever makes that waits for an answer.
+func (c *hchan) weftAnswer(gp *g) bool {
+	return c.dataqsiz == 1 && c.weft&weftUsed == 0 && c.weft1().maker == gp.goid
+}
+
 // weftOn reports whether an operation of gp on c concerns contexts at all. It is
 // all that channels cost when they do not.
 func (c *hchan) weftOn(gp *g) bool {
-	return gp.weft.Root|gp.weft.Span != 0 || c.weft != 0
+	return gp.weft.Root|gp.weft.Span|uint64(c.weft&3) != 0 || gp.weft.home == weftNew && c.elemsize != 0
+}
+
+// weftOnSend reports so for a send. Who has received must be seen to send.
+func (c *hchan) weftOnSend(gp *g) bool {
+	return c.weftOn(gp) || gp.weft.flags&weftFed != 0
 }
 
 // weftCarrier reports whether c's values carry contexts. Tokens and ticks do not,
 // nor do channels sent on channels: that is how idle workers report.
 func (c *hchan) weftCarrier() bool {
-	return c.weft != weftNo && c.elemsize != 0 && c.timer == nil && c.elemtype.Kind() != abi.Chan
+	return c.weftIs() != weftNo && c.elemsize != 0 && c.timer == nil && c.elemtype.Kind() != abi.Chan
 }
 
-// weftHand hands the context of from to to, one of which is parked on c. v is
-// the value when the channel is buffered.
+// weftHand hands the context of from to to, one of which is parked on c; v is
+// the value.
 func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 	if !c.weftCarrier() {
-		to.weftForgo(c)
+		from.weftGaveBack(c)
+		to.weftTook(c)
+		return
+	}
+	if from.weft.none() && c.weftIs() == 0 {
+		// Nothing has to do with contexts but that the goroutines may be new.
+		from.weftSends()
+		c.weftGive(to, new(WeftContext), v)
 		return
 	}
 	if c.dataqsiz != 0 {
 		if c.weftRecycles(from, v) {
-			to.weftForgo(c)
+			to.weftTook(c)
 			return
 		}
+		if to.weft.flags&weftPolls == 0 {
+			to.weftSettle(c)
+		}
+		c.weftLend(to, v)
 		key := c.weftKey(to, v)
 		*c.weftMark(key) = key
 	}
-	x := from.weft.sent()
-	if !x.none() {
-		c.weft = weftSeen
-	}
-	if c.weft == weftSeen {
-		to.weftAdopt(c, &x)
-	}
+	x := c.weftSent(from, v)
+	c.weftGive(to, &x, v)
 }
 
 // weftPut notes the context of from for the value at v, which has just been
 // moved to the end of the buffer; queued values were there before.
 func (c *hchan) weftPut(from *g, v unsafe.Pointer, queued uint) {
-	if !c.weftCarrier() || c.weftRecycles(from, v) {
+	if !c.weftCarrier() {
+		from.weftGaveBack(c)
 		return
 	}
-	x := from.weft.sent()
-	if !x.none() {
-		c.weft = weftSeen
+	if from.weft.none() && c.weftIs() == 0 {
+		from.weftSends()
+		return
 	}
+	if c.weftRecycles(from, v) {
+		return
+	}
+	x := c.weftSent(from, v)
 	if c.dataqsiz == 1 {
 		c.weft1().weft1 = x
 		return
@@ -114,28 +167,70 @@ func (c *hchan) weftPut(from *g, v unsafe.Pointer, queued uint) {
 }
 
 // weftTake gives to the context of the value at v, which is about to leave the
-// head of the buffer; block is false in a receive with a default.
-func (c *hchan) weftTake(to *g, v unsafe.Pointer, block bool) {
+// head of the buffer.
+func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 	if !c.weftCarrier() {
-		to.weftForgo(c)
+		to.weftTook(c)
 		return
 	}
-	key := c.weftKey(to, v)
-	m := c.weftMark(key)
-	if c.weft == weftSeen {
-		x := c.weftPop()
+	if to.weft.flags&weftPolls == 0 {
+		to.weftSettle(c)
+	}
+	x := WeftContext{}
+	if c.weftIs() == weftSeen {
+		x = c.weftPop()
+	}
+	if c.weftIs() != 0 || !to.weft.none() {
+		if c.weftIs() == 0 {
+			c.weftBecome(weftTaken)
+		}
+		key := c.weftKey(to, v)
+		m := c.weftMark(key)
 		if *m == key^1 && !x.none() && x.TraceLo != to.weft.TraceLo {
 			c.weftStop() // a semaphore: see weftRecycles
-			to.weftForgo(c)
+			to.weftTook(c)
 			return
 		}
-		// To look whether there is something to reuse is not to wait for work, unless
-		// it was there that the goroutine found what it is now working on.
-		if block || to.weft.none() || to.weft.Root&WeftAdopted != 0 && to.weft.from == uint64(uintptr(unsafe.Pointer(c))) {
-			to.weftAdopt(c, &x)
+		*m = key
+		c.weftLend(to, v)
+	}
+	c.weftGive(to, &x, v)
+}
+
+// weftGive is told that to has received the value at v, which came with x.
+func (c *hchan) weftGive(to *g, x *WeftContext, v unsafe.Pointer) {
+	w := &to.weft
+	if w.flags&weftPolls == 0 {
+		to.weftSettle(c)
+	}
+	addr := uint64(uintptr(unsafe.Pointer(c)))
+	if w.flags&weftPicks != 0 && w.home > weftHidden && *c.weftMaker() != to.goid {
+		w.home = addr
+	}
+	work := w.home == addr
+	if work {
+		w.took(c)
+	}
+	before := w.WeftContext
+	to.weftAdopt(c, x, work)
+	if c.dataqsiz == 1 {
+		c.weft |= weftUsed
+	}
+	if work {
+		w.last = uint16(c.weftHash(0, v) >> 48)
+		if w.flags&weftFed == 0 {
+			w.flags = w.flags&^(weftDebt|weftHoards) | weftFed
+			w.first = w.last
+		} else if w.WeftContext != before {
+			w.flags |= weftDebt
+		}
+		if w.flags&weftBlind != 0 {
+			w.flags = w.flags&^weftBlind | weftDebt | weftHoards
+		}
+		if c.weftIs() != weftSeen {
+			w.flags |= weftBlind
 		}
 	}
-	*m = key
 }
 
 // weftPop returns the context of the value at the head of the buffer.
@@ -149,10 +244,32 @@ func (c *hchan) weftPop() WeftContext {
 	return WeftContext{}
 }
 
-// sent returns w as a value carries it.
-func (w *weftState) sent() WeftContext {
-	if w.Root&WeftMuted != 0 {
-		return WeftContext{}
+// weftSends notes that gp sends.
+func (gp *g) weftSends() {
+	gp.weft.flags &^= weftFed
+	if gp.weft.home == weftNew {
+		gp.weft.home = weftAsker
+	}
+}
+
+// weftSent returns the context of from as the value at v carries it.
+func (c *hchan) weftSent(from *g, v unsafe.Pointer) (x WeftContext) {
+	w := &from.weft
+	from.weftSends()
+	if w.Root&WeftMuted != 0 || w.none() {
+		return x
+	}
+	c.weftBecome(weftSeen)
+	if w.flags&weftDebt != 0 && w.Root&(WeftAdopted|WeftOwn) == WeftAdopted {
+		// It is in the context of the last value that it has received. If it now sends
+		// those before, too, they are not of that.
+		h := uint16(c.weftHash(0, v) >> 48)
+		if h == w.first && h != w.last {
+			w.flags |= weftHoards
+		}
+		if w.flags&weftHoards != 0 && h != w.last {
+			return x
+		}
 	}
 	return w.passedOn()
 }
@@ -177,8 +294,19 @@ func (c *hchan) weftRecycles(gp *g, v unsafe.Pointer) bool {
 	}
 	key := c.weftKey(gp, v)
 	m := c.weftMark(key)
-	if *m == key {
+	home := gp.weft.home == uint64(uintptr(unsafe.Pointer(c)))
+	if home {
+		gp.weft.flags |= weftBack
+	}
+	if *m == key && !(home && gp.weft.flags&weftKeeps != 0) || c.weft&weftLent != 0 && c.weftLentOut(v) {
+		if home && c.weft&weftOnce == 0 {
+			c.weft |= weftOnce // once may be a task that failed
+			return false
+		}
 		c.weftStop()
+		if home && gp.weft.Root&(WeftOwn|WeftMuted) == 0 {
+			gp.weft.WeftContext = WeftContext{} // it may as well work off what comes from there
+		}
 		return true
 	}
 	if token {
@@ -189,38 +317,66 @@ func (c *hchan) weftRecycles(gp *g, v unsafe.Pointer) bool {
 
 // weftStop makes c, and what is in its buffer, carry nothing.
 func (c *hchan) weftStop() {
-	c.weft = weftNo
+	c.weftBecome(weftNo)
 	if c.dataqsiz > 1 {
 		*c.weftq() = nil
 	}
 }
 
-// weftKey identifies gp and the value at v: by where a slice begins, which may be
-// cut to size before it comes back, or by the first 32 bytes of other values. A
-// channel for one value may be a lock that holds what it protects, which is
-// another value when it comes back: there gp alone counts.
-func (c *hchan) weftKey(gp *g, v unsafe.Pointer) uint64 {
-	const k = 0x9e3779b97f4a7c15
-	h := gp.goid * k
-	h ^= h >> 29
-	n := min(uintptr(c.elemsize), 32)
-	if c.dataqsiz == 1 {
-		n = 0
+// weftLend marks that the value at v was taken by to, which is at work already, on
+// something else: whoever puts that value back recycles it. Only pointers say which
+// value it is.
+func (c *hchan) weftLend(to *g, v unsafe.Pointer) {
+	w := &to.weft
+	if c.dataqsiz < 2 || w.none() || w.flags&(weftPicks|weftPolls) != 0 || w.home == uint64(uintptr(unsafe.Pointer(c))) {
+		return
 	}
-	if n != 0 && c.elemtype.Kind() == abi.Slice {
+	if k := c.elemtype.Kind(); k != abi.Pointer && k != abi.Slice {
+		return
+	}
+	c.weft |= weftLent
+	key := c.weftHash(0, v) | 1
+	*c.weftMark(key) = key
+}
+
+// weftLentOut reports whether there is such a mark for the value at v.
+func (c *hchan) weftLentOut(v unsafe.Pointer) bool {
+	key := c.weftHash(0, v) | 1
+	return *c.weftMark(key) == key
+}
+
+// weftKey identifies gp and the value at v. A channel for one value may be a lock
+// that holds what it protects, which is another value when it comes back: there gp
+// alone counts.
+func (c *hchan) weftKey(gp *g, v unsafe.Pointer) uint64 {
+	h := gp.goid * weftMix
+	h ^= h >> 29
+	if c.dataqsiz != 1 {
+		h = c.weftHash(h, v)
+	}
+	return (h ^ h>>32) | 1 // odd: taken; even: put
+}
+
+const weftMix = 0x9e3779b97f4a7c15
+
+// weftHash hashes the value at v: where a slice begins, which may be cut to size
+// before it comes back, or the first 32 bytes of other values.
+func (c *hchan) weftHash(h uint64, v unsafe.Pointer) uint64 {
+	n := min(uintptr(c.elemsize), 32)
+	if c.elemtype.Kind() == abi.Slice {
 		n = goarch.PtrSize
 	}
 	for ; n >= 8; n -= 8 {
-		h = (h ^ readUnaligned64(v)) * k
+		h = (h ^ readUnaligned64(v)) * weftMix
 		h ^= h >> 29
 		v = add(v, 8)
 	}
 	for ; n > 0; n-- {
-		h = (h ^ uint64(*(*byte)(v))) * k
+		h = (h ^ uint64(*(*byte)(v))) * weftMix
 		h ^= h >> 29
 		v = add(v, 1)
 	}
-	return (h ^ h>>32) | 1 // odd: taken; even: put
+	return h
 }
 
 // weftMark returns the place where the channel remembers a key or would remember
@@ -363,7 +519,7 @@ func weftMakeChan(mem uintptr, size int) *hchan {
 		c := (*hchan)(mallocgc(unsafe.Sizeof(weftChan1{})+mem, nil, true))
 		c.buf = add(unsafe.Pointer(c), unsafe.Sizeof(weftChan1{}))
 		return c
-	case mem <= 392:
+	case mem <= 384:
 		i = uintptr(weftChanSmall[(mem+7)/8])
 	case mem <= 3968:
 		i = uintptr(weftChanLarge[(mem+63)/64])
@@ -381,23 +537,22 @@ func weftMakeChan(mem uintptr, size int) *hchan {
 // weftChanTypes has a type for each size of buffer with which a channel fills
 // its size class (on 64 bits).
 var weftChanTypes = [...]any{
-	(*weftChanN[[8]byte])(nil),
-	(*weftChanN[[24]byte])(nil),
-	(*weftChanN[[40]byte])(nil),
-	(*weftChanN[[56]byte])(nil),
-	(*weftChanN[[72]byte])(nil),
-	(*weftChanN[[88]byte])(nil),
-	(*weftChanN[[104]byte])(nil),
-	(*weftChanN[[120]byte])(nil),
-	(*weftChanN[[136]byte])(nil),
-	(*weftChanN[[168]byte])(nil),
-	(*weftChanN[[200]byte])(nil),
-	(*weftChanN[[232]byte])(nil),
-	(*weftChanN[[264]byte])(nil),
-	(*weftChanN[[296]byte])(nil),
-	(*weftChanN[[328]byte])(nil),
-	(*weftChanN[[360]byte])(nil),
-	(*weftChanN[[392]byte])(nil),
+	(*weftChanN[[16]byte])(nil),
+	(*weftChanN[[32]byte])(nil),
+	(*weftChanN[[48]byte])(nil),
+	(*weftChanN[[64]byte])(nil),
+	(*weftChanN[[80]byte])(nil),
+	(*weftChanN[[96]byte])(nil),
+	(*weftChanN[[112]byte])(nil),
+	(*weftChanN[[128]byte])(nil),
+	(*weftChanN[[160]byte])(nil),
+	(*weftChanN[[192]byte])(nil),
+	(*weftChanN[[224]byte])(nil),
+	(*weftChanN[[256]byte])(nil),
+	(*weftChanN[[288]byte])(nil),
+	(*weftChanN[[320]byte])(nil),
+	(*weftChanN[[352]byte])(nil),
+	(*weftChanN[[384]byte])(nil),
 	(*weftChanN[[448]byte])(nil),
 	(*weftChanN[[512]byte])(nil),
 	(*weftChanN[[576]byte])(nil),
@@ -413,6 +568,7 @@ var weftChanTypes = [...]any{
 	(*weftChanN[[2176]byte])(nil),
 	(*weftChanN[[2560]byte])(nil),
 	(*weftChanN[[2944]byte])(nil),
+	(*weftChanN[[3072]byte])(nil),
 	(*weftChanN[[3328]byte])(nil),
 	(*weftChanN[[3968]byte])(nil),
 }
@@ -420,16 +576,16 @@ var weftChanTypes = [...]any{
 // weftChanSmall maps the size of a buffer in words to the first of weftChanTypes
 // that holds it.
 var weftChanSmall = [...]uint8{
-	0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7,
-	8, 8, 9, 9, 9, 9, 10, 10, 10, 10, 11, 11, 11, 11, 12, 12,
-	12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15, 15, 16, 16,
-	16, 16,
+	0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7,
+	7, 8, 8, 8, 8, 9, 9, 9, 9, 10, 10, 10, 10, 11, 11, 11,
+	11, 12, 12, 12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15,
+	15,
 }
 
 // weftChanLarge does so for the size in units of 64 bytes.
 var weftChanLarge = [...]uint8{
-	17, 17, 17, 17, 17, 17, 17, 17, 18, 19, 20, 21, 21, 22, 22, 23,
-	23, 24, 24, 25, 25, 26, 26, 27, 27, 27, 27, 28, 28, 28, 28, 29,
-	29, 29, 29, 30, 30, 30, 30, 30, 30, 31, 31, 31, 31, 31, 31, 32,
-	32, 32, 32, 32, 32, 33, 33, 33, 33, 33, 33, 33, 33, 33, 33,
+	0, 3, 7, 9, 11, 13, 15, 16, 17, 18, 19, 20, 20, 21, 21, 22,
+	22, 23, 23, 24, 24, 25, 25, 26, 26, 26, 26, 27, 27, 27, 27, 28,
+	28, 28, 28, 29, 29, 29, 29, 29, 29, 30, 30, 30, 30, 30, 30, 31,
+	31, 32, 32, 32, 32, 33, 33, 33, 33, 33, 33, 33, 33, 33, 33,
 }
