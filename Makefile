@@ -82,12 +82,20 @@ storm: ## what takes long: the runtime patch on every Go version, storms of goro
 	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m ./e2e/context
 	WEFT_LONG=1 $(GO) test -count=1 -p 1 -timeout 60m ./e2e/grpc ./e2e/otel
 
+.PHONY: ways
+ways: ## what takes long: every way of building, those included that need another standard library
+	WEFT_LONG=1 $(GO) test -count=1 -timeout 120m ./cli
+
+.PHONY: wholeness
+wholeness: ## what takes long: random programs that know the true parent of each of their spans
+	WEFT_LONG=1 $(GO) test -count=1 -v -timeout 60m ./e2e/wholeness
+
 .PHONY: soundness
-soundness: ## what takes long, too: the own tests of std and of some thirty modules, plain and woven
+soundness: ## what takes long: the own tests of std and of some thirty modules, plain and woven
 	$(GO) run ./e2e/soundness
 
 .PHONY: versions
-versions: ## what takes long, too: patch, weaver, integrations and debugging on the first and the newest release of each Go version
+versions: ## what takes long: patch, weaver, integrations and debugging on the first and the newest release of each Go version
 	WEFT_LONG=1 $(GO) test -count=1 -p 1 -timeout 120m ./rt/patch ./weave ./e2e/debug
 	WEFT_LONG=1 $(GO) test -count=1 -timeout 60m -run Paths ./e2e/context
 	WEFT_TEST_TOOLCHAINS=all $(GO) test -count=1 -p 1 -timeout 120m ./e2e/http ./e2e/log ./e2e/sql ./e2e/exit ./e2e/export
