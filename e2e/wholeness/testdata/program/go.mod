@@ -1,0 +1,3 @@
+module example.com/wholeness
+
+go 1.25.0
