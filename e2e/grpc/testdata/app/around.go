@@ -174,7 +174,6 @@ func request() {
 func serveHTTP() {
 	s := new(server)
 	web := web()
-	defer web.Close()
 	s.inside = func(context.Context) { get(web.URL + "/inside") }
 	g := grpc.NewServer()
 	pb.RegisterTestServiceServer(g, s)
@@ -189,6 +188,8 @@ func serveHTTP() {
 	show("failed", err)
 	cc.Close()
 	front.Close()
+	web.Close()
+	settle()
 }
 
 // recovered has an interceptor that turns panics into a status.
@@ -226,13 +227,20 @@ func memory() {
 	show("call", err)
 	cc.Close()
 	g.Stop()
-	for range 5000 {
+	settle()
+}
+
+// settle waits until main is the only goroutine: handlers may outlast what they
+// answered, and Serve its Close.
+func settle() {
+	http.DefaultClient.CloseIdleConnections()
+	for range 30000 {
 		if runtime.NumGoroutine() <= 1 {
-			break
+			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	fmt.Println("goroutines", runtime.NumGoroutine())
+	log.Fatalf("app: %d goroutines do not end", runtime.NumGoroutine()-1)
 }
 
 // bench prints what a unary call costs, in memory: wall clock and processor time in
