@@ -163,6 +163,21 @@ var scenarios = []struct {
 			client GET`,
 	},
 	{
+		// Which commands are sent together is not for a test to know.
+		name: "async",
+		check: func(t *testing.T, addrs []string, spans []watch.Span) {
+			if len(spans) < 2 {
+				t.Errorf("%d spans, want that of FLUSHDB and others", len(spans))
+			}
+			for _, s := range spans {
+				where(t, s, addrs[0], "3")
+				if s.ParentID != "" {
+					t.Errorf("%s is part of another:\n%s", s.Name, pair.Tree(spans))
+				}
+			}
+		},
+	},
+	{
 		name: "ring",
 		tree: `
 			client SET

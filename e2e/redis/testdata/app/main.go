@@ -29,6 +29,7 @@ var scenarios = map[string]func(addrs []string){
 	"conns":    conns,
 	"hooks":    hooks,
 	"auto":     auto,
+	"async":    async,
 	"ring":     ring,
 	"cluster":  cluster,
 	"failover": failover,
@@ -291,6 +292,20 @@ func auto(addrs []string) {
 	wg.Wait()
 	fmt.Println(a.BLPop(ctx, time.Second, "a").Err()) // not gathered: it blocks
 	fmt.Println(a.Get(ctx, "missing"))
+}
+
+// async does the same with the one that does not block.
+func async(addrs []string) {
+	c := open(addrs[0])
+	defer c.Close()
+	a := redis.Cmdable(c)
+	if m := reflect.ValueOf(c).MethodByName("AsyncAutoPipeline"); m.IsValid() {
+		a = m.Call(nil)[0].Interface().(redis.Cmdable)
+	}
+	set, get, push, missing := a.Set(ctx, "a", 1, 0), a.Get(ctx, "a"), a.LPush(ctx, "a", 1), a.Get(ctx, "missing")
+	fmt.Println(set.Val(), get.Val(), push.Err(), missing.Err())
+	fmt.Println(a.Get(ctx, "a").Val())
+	fmt.Println(a.BLPop(ctx, time.Second, "a").Err())
 }
 
 func ring(addrs []string) {

@@ -133,16 +133,21 @@ func weftBatch(cmds []Cmder) (operation, text string) {
 	return operation, strings.Join(list, "; ")
 }
 
+// weftErr is a method of every command. Err may wait for what the calling goroutine
+// is about to do, if an AutoPipeliner has the command.
+func (cmd *baseCmd) weftErr() error { return cmd.err }
+
 // endBatch ends the span of a pipeline. The error is that of the first command that
 // has one, other than that a key does not exist.
 func (o *weftOp) endBatch(s *weftServer, cmds []Cmder, err error) {
 	if o.span.Recording() {
 		if reply, ok := weftReply(err); err == nil || ok && reply.Error() == Nil.Error() {
 			for _, cmd := range cmds {
-				if cmd == nil {
+				c, ok := cmd.(interface{ weftErr() error })
+				if !ok {
 					continue
 				}
-				if e := cmd.Err(); e != nil && e != Nil {
+				if e := c.weftErr(); e != nil && e != Nil {
 					err = e
 					break
 				}
