@@ -171,7 +171,7 @@ func (b *bench) tests(ctx context.Context, e *entry, r *row) error {
 			return err
 		}
 	}
-	if b.every {
+	if b.every && !e.NoEvery {
 		m := &modeRow{Mode: "every"}
 		r.Modes = append(r.Modes, m)
 		hooks, err := b.hooks(ctx, e, src, env)
