@@ -15,6 +15,7 @@ type entry struct {
 	Args     []string // further arguments of go test
 	Env      []string // further variables, for plain and woven tests alike
 	Timeout  time.Duration
+	NoEvery  bool // nothing of it can be hooked
 	Imported bool // the module is tested as another's dependency, in the module cache
 	Note     string
 }
