@@ -58,6 +58,7 @@ func (r *runner) run(ctx context.Context, command []string, args ...string) (*ou
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir, cmd.Env = r.dir, r.env
 	cmd.WaitDelay = 10 * time.Second
+	ownGroup(cmd)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if r.log != nil {
