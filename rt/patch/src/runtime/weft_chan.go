@@ -104,7 +104,7 @@ func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 	if from.weft.none() && c.weftIs() == 0 {
 		// Nothing has to do with contexts but that the goroutines may be new.
 		from.weftSends()
-		c.weftGive(to, new(WeftContext), v)
+		c.weftGive(to, new(WeftContext), c.weftHash(v))
 		return
 	}
 	if c.dataqsiz != 0 {
@@ -115,12 +115,13 @@ func (c *hchan) weftHand(to, from *g, v unsafe.Pointer) {
 		if to.weft.flags&weftPolls == 0 {
 			to.weftSettle(c)
 		}
-		c.weftLend(to, v)
-		key := c.weftKey(to, v)
+		h := c.weftHash(v)
+		c.weftLend(to, h)
+		key := c.weftKey(to, h)
 		*c.weftMark(key) = key
 	}
 	x := c.weftSent(from, v)
-	c.weftGive(to, &x, v)
+	c.weftGive(to, &x, c.weftHash(v))
 }
 
 // weftPut notes the context of from for the value at v, which has just been
@@ -176,6 +177,7 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 	if to.weft.flags&weftPolls == 0 {
 		to.weftSettle(c)
 	}
+	h := c.weftHash(v)
 	x := WeftContext{}
 	if c.weftIs() == weftSeen {
 		x = c.weftPop()
@@ -184,7 +186,7 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 		if c.weftIs() == 0 {
 			c.weftBecome(weftTaken)
 		}
-		key := c.weftKey(to, v)
+		key := c.weftKey(to, h)
 		m := c.weftMark(key)
 		if *m == key^1 && !x.none() && x.TraceLo != to.weft.TraceLo {
 			c.weftStop() // a semaphore: see weftRecycles
@@ -192,13 +194,13 @@ func (c *hchan) weftTake(to *g, v unsafe.Pointer) {
 			return
 		}
 		*m = key
-		c.weftLend(to, v)
+		c.weftLend(to, h)
 	}
-	c.weftGive(to, &x, v)
+	c.weftGive(to, &x, h)
 }
 
-// weftGive is told that to has received the value at v, which came with x.
-func (c *hchan) weftGive(to *g, x *WeftContext, v unsafe.Pointer) {
+// weftGive is told that to has received a value with the hash h, which came with x.
+func (c *hchan) weftGive(to *g, x *WeftContext, h uint64) {
 	w := &to.weft
 	if w.flags&weftPolls == 0 {
 		to.weftSettle(c)
@@ -217,7 +219,7 @@ func (c *hchan) weftGive(to *g, x *WeftContext, v unsafe.Pointer) {
 		c.weft |= weftUsed
 	}
 	if work {
-		w.last = uint16(c.weftHash(0, v) >> 48)
+		w.last = uint16(h >> 48)
 		if w.flags&weftFed == 0 {
 			w.flags = w.flags&^(weftDebt|weftHoards) | weftFed
 			w.first = w.last
@@ -263,7 +265,7 @@ func (c *hchan) weftSent(from *g, v unsafe.Pointer) (x WeftContext) {
 	if w.flags&weftDebt != 0 && w.Root&(WeftAdopted|WeftOwn) == WeftAdopted {
 		// It is in the context of the last value that it has received. If it now sends
 		// those before, too, they are not of that.
-		h := uint16(c.weftHash(0, v) >> 48)
+		h := uint16(c.weftHash(v) >> 48)
 		if h == w.first && h != w.last {
 			w.flags |= weftHoards
 		}
@@ -292,13 +294,14 @@ func (c *hchan) weftRecycles(gp *g, v unsafe.Pointer) bool {
 	if !token && c.dataqsiz != 1 && *c.weftq() == nil {
 		return false
 	}
-	key := c.weftKey(gp, v)
+	h := c.weftHash(v)
+	key := c.weftKey(gp, h)
 	m := c.weftMark(key)
 	home := gp.weft.home == uint64(uintptr(unsafe.Pointer(c)))
 	if home {
 		gp.weft.flags |= weftBack
 	}
-	if *m == key && !(home && gp.weft.flags&weftKeeps != 0) || c.weft&weftLent != 0 && c.weftLentOut(v) {
+	if *m == key && !(home && gp.weft.flags&weftKeeps != 0) || c.weft&weftLent != 0 && c.weftLentOut(h) {
 		if home && c.weft&weftOnce == 0 {
 			c.weft |= weftOnce // once may be a task that failed
 			return false
@@ -323,10 +326,10 @@ func (c *hchan) weftStop() {
 	}
 }
 
-// weftLend marks that the value at v was taken by to, which is at work already, on
+// weftLend marks that the value with the hash h was taken by to, which is at work already, on
 // something else: whoever puts that value back recycles it. Only pointers say which
 // value it is.
-func (c *hchan) weftLend(to *g, v unsafe.Pointer) {
+func (c *hchan) weftLend(to *g, h uint64) {
 	w := &to.weft
 	if c.dataqsiz < 2 || w.none() || w.flags&(weftPicks|weftPolls) != 0 || w.home == uint64(uintptr(unsafe.Pointer(c))) {
 		return
@@ -335,25 +338,24 @@ func (c *hchan) weftLend(to *g, v unsafe.Pointer) {
 		return
 	}
 	c.weft |= weftLent
-	key := c.weftHash(0, v) | 1
+	key := h | 1
 	*c.weftMark(key) = key
 }
 
-// weftLentOut reports whether there is such a mark for the value at v.
-func (c *hchan) weftLentOut(v unsafe.Pointer) bool {
-	key := c.weftHash(0, v) | 1
+// weftLentOut reports whether there is such a mark.
+func (c *hchan) weftLentOut(h uint64) bool {
+	key := h | 1
 	return *c.weftMark(key) == key
 }
 
-// weftKey identifies gp and the value at v. A channel for one value may be a lock
-// that holds what it protects, which is another value when it comes back: there gp
-// alone counts.
-func (c *hchan) weftKey(gp *g, v unsafe.Pointer) uint64 {
-	h := gp.goid * weftMix
-	h ^= h >> 29
-	if c.dataqsiz != 1 {
-		h = c.weftHash(h, v)
+// weftKey identifies gp and the value with the hash h. A channel for one value may
+// be a lock that holds what it protects, which is another value when it comes back:
+// there gp alone counts.
+func (c *hchan) weftKey(gp *g, h uint64) uint64 {
+	if c.dataqsiz == 1 {
+		h = 0
 	}
+	h = (h ^ gp.goid) * weftMix
 	return (h ^ h>>32) | 1 // odd: taken; even: put
 }
 
@@ -361,7 +363,7 @@ const weftMix = 0x9e3779b97f4a7c15
 
 // weftHash hashes the value at v: where a slice begins, which may be cut to size
 // before it comes back, or the first 32 bytes of other values.
-func (c *hchan) weftHash(h uint64, v unsafe.Pointer) uint64 {
+func (c *hchan) weftHash(v unsafe.Pointer) (h uint64) {
 	n := min(uintptr(c.elemsize), 32)
 	if c.elemtype.Kind() == abi.Slice {
 		n = goarch.PtrSize

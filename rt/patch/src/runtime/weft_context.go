@@ -246,7 +246,7 @@ func (gp *g) weftTook(c *hchan) {
 	}
 	w.flags |= weftList
 	w.took(c)
-	if c.weft&weftKept != 0 || w.Root&WeftAdopted != 0 {
+	if !w.none() && (c.weft&weftKept != 0 || w.Root&WeftAdopted != 0) {
 		w.WeftContext = WeftContext{}
 	}
 }
@@ -286,6 +286,9 @@ func (gp *g) weftSelect(cases *scase, nsends, nrecvs int, block bool, sp uintptr
 		// answers.
 		for i := range all[nsends:] {
 			if c := all[nsends+i].c; c != nil && c.weftCarrier() {
+				if gp.weftLate(c); w.home != weftNew {
+					return
+				}
 				w.flags |= weftPicks
 				w.depth = gp.weftDepth(sp)
 				return
@@ -320,8 +323,21 @@ func (gp *g) weftDepth(sp uintptr) uint16 { return uint16((gp.stack.hi - sp) >> 
 // weftReceives is told that gp is about to receive from c, for the function whose
 // stack pointer is sp or a little above.
 func (c *hchan) weftReceives(gp *g, sp uintptr) {
-	if w := &gp.weft; w.home == weftNew || w.home == uint64(uintptr(unsafe.Pointer(c))) {
+	w := &gp.weft
+	if w.home == weftNew {
+		gp.weftLate(c)
+	}
+	if w.home == weftNew || w.home == uint64(uintptr(unsafe.Pointer(c))) {
 		w.depth = gp.weftDepth(sp)
+	}
+}
+
+// weftLate makes gp one that waits for answers if it is about to receive from c for
+// the first time, has waited for something else before, and the request that it was
+// born in is over: workers that a request starts wait for work at once.
+func (gp *g) weftLate(c *hchan) {
+	if w := &gp.weft; w.birth != 0 && gp.waitreason != waitReasonZero && c.weftCarrier() && !weftOpen(w.birth) {
+		w.home = weftAsker
 	}
 }
 
