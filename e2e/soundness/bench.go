@@ -409,8 +409,14 @@ func (b *bench) hooks(ctx context.Context, e *entry, src string, env []string) (
 	if err != nil {
 		return nil, err
 	}
+	built := map[string]bool{} // a std package's files for other systems are woven, too
+	for _, p := range list {
+		for _, f := range slices.Concat(p.GoFiles, p.CgoFiles) {
+			built[filepath.Join(p.Dir, f)] = true
+		}
+	}
 	for _, pt := range res.Points {
-		if strings.HasPrefix(pt.Rule.Pos, h.dir) && len(pt.Woven) == 0 {
+		if strings.HasPrefix(pt.Rule.Pos, h.dir) && !slices.ContainsFunc(pt.Woven, func(at string) bool { return built[at[:strings.LastIndexByte(at, ':')]] }) {
 			every.refused[pt.Target+" "+pt.Rule.Point] = pt.Why
 		}
 	}
