@@ -123,7 +123,10 @@ func (h *hooker) advice(p *pkg, f *ast.File, types map[string]*ast.FieldList, ou
 		}
 		k := len(out.points)
 		out.points = append(out.points, point)
-		ops := h.operands(p, f, fn, types)
+		var ops *operands
+		if !p.Standard || !withC(f) {
+			ops = h.operands(p, f, fn, types)
+		}
 		if ops == nil {
 			ops = &operands{}
 		}
@@ -145,6 +148,20 @@ func (h *hooker) advice(p *pkg, f *ast.File, types map[string]*ast.FieldList, ou
 	}
 	head.WriteByte('\n')
 	return append(head.Bytes(), b.Bytes()...)
+}
+
+// withC reports whether a file is left out, or is another, where there is no C:
+// weft brings the standard library without it into programs without it, and
+// advice for such a file must do for both.
+func withC(f *ast.File) bool {
+	for _, g := range f.Comments {
+		for _, c := range g.List {
+			if c.Pos() < f.Package && strings.HasPrefix(c.Text, "//go:build ") && strings.Contains(c.Text, "cgo") {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(f.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"C"` })
 }
 
 // operands is the part of an advice that depends on the join point's
