@@ -88,11 +88,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fail(err)
 	}
-	unlock, err := lock(dir)
-	if err != nil {
-		return fail(err)
+	if !*saved {
+		unlock, err := lock(dir)
+		if err != nil {
+			return fail(err)
+		}
+		defer unlock()
 	}
-	defer unlock()
 	b := &bench{dir: dir, weft: *weft, parallel: *parallel, progress: stderr, verbose: *verbose}
 	for _, m := range strings.Split(*modes, ",") {
 		switch m {

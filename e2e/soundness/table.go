@@ -63,7 +63,7 @@ func printTable(w io.Writer, rows []*row) {
 			items(&b, m.Mode+": not woven", m.Refused)
 		}
 		if b.Len() > 0 {
-			fmt.Fprintf(w, "\n%s\n\n%s", r.Name, b.String())
+			fmt.Fprintf(w, "\n**%s**\n\n%s", r.Name, b.String())
 		}
 	}
 }
