@@ -38,7 +38,10 @@ test("an order of the woven shop, through three services", async ({ page }) => {
   await find.fill("INSERT customer_order");
   await find.press("Enter");
   await expect(row(page, /^orders INSERT customer_order/).first()).toHaveAttribute("aria-selected", "true");
-  await row(page, /^orders INSERT customer_order/).first().click();
-  await expect(page.getByRole("complementary", { name: "Details" })).toContainText(/INSERT\s+INTO\s+customer_order/);
+  // The elements of rows follow when the scrolling has come to rest: until then a click may meet a neighbour.
+  await expect(async () => {
+    await row(page, /^orders INSERT customer_order/).first().click();
+    await expect(page.getByRole("complementary", { name: "Details" })).toContainText(/INSERT\s+INTO\s+customer_order/, { timeout: 2000 });
+  }).toPass();
   await shot(page, "shop-order");
 });
