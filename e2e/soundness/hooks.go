@@ -60,9 +60,9 @@ func (p *pkg) low() bool {
 }
 
 // atomics is how advice counts, by whether it is for a low package.
-var atomics = map[bool]struct{ path, add string }{
-	false: {"sync/atomic", "AddUint32"},
-	true:  {"internal/runtime/atomic", "Xadd"},
+var atomics = map[bool]struct{ path, add, typ string }{
+	false: {"sync/atomic", "AddUint32", "uint32"},
+	true:  {"internal/runtime/atomic", "Xadd", "int32"},
 }
 
 // write writes the advice for all functions of p.
@@ -395,7 +395,7 @@ func receiver(fn *ast.FuncDecl) string {
 func (h *hooker) counters(p *pkg, out *hooked) []byte {
 	var b bytes.Buffer
 	n := 3 * len(out.points)
-	fmt.Fprintf(&b, "//go:build weft\n\npackage %s\n\n", p.Name)
+	fmt.Fprintf(&b, "//go:build weft\n\npackage %s\n\nimport weft_atomic %q\n", p.Name, atomics[p.low()].path)
 	body := mapFile
 	if p.low() {
 		sys := "internal/runtime/syscall/linux"
@@ -417,7 +417,8 @@ var weftEveryFirst [weftEveryN]uint32
 var weftEveryCounts = &weftEveryFirst
 
 `, n)
-	b.WriteString(strings.ReplaceAll(body, "COUNTS", out.counts))
+	add := atomics[p.low()]
+	b.WriteString(strings.NewReplacer("COUNTS", out.counts, "ADD", add.add, "TYPE", add.typ).Replace(body))
 	return b.Bytes()
 }
 
@@ -437,7 +438,9 @@ const mapFile = `func init() {
 func weftEveryMapped(to *[weftEveryN]uint32) {
 	weftEveryCounts = to
 	for i, n := range weftEveryFirst {
-		to[i] += n
+		if n != 0 {
+			weft_atomic.ADD(&to[i], TYPE(n)) // other processes count, too
+		}
 	}
 }
 `
@@ -458,7 +461,9 @@ const mapFileStd = `func init() {
 func weftEveryMapped(to *[weftEveryN]uint32) {
 	weftEveryCounts = to
 	for i, n := range weftEveryFirst {
-		to[i] += n
+		if n != 0 {
+			weft_atomic.ADD(&to[i], TYPE(n)) // other processes count, too
+		}
 	}
 }
 `
