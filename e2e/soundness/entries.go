@@ -126,7 +126,7 @@ var entries = []*entry{
 	module("cgo", "github.com/valyala/gozstd", "v1.27.0").imported(),
 	module("metrics", "github.com/prometheus/client_golang", "v1.24.1", "./prometheus/..."),
 	module("client", "github.com/redis/go-redis/v9", "v9.23.0", "./internal/...").short(),
-	module("tracing", "go.opentelemetry.io/otel", "v1.47.0", "./..."),
+	module("tracing", "go.opentelemetry.io/otel", "v1.47.0", ".", "./attribute", "./baggage", "./codes", "./internal/...", "./propagation"),
 	module("tracing", "go.opentelemetry.io/otel/sdk", "v1.47.0", "./trace/..."),
 }
 
