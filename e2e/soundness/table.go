@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -12,14 +10,12 @@ import (
 // printTable prints the rows as a table of Markdown, and below it what has to
 // be said by name.
 func printTable(w io.Writer, rows []*row) {
-	fmt.Fprintln(w, "| package | version | pass plain | pass woven | every function woven: pass | functions | of these ran | needs inlining | known | differences | time | CPU |")
-	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintln(w, "| package | version | pass plain | pass woven | every function woven: pass | functions | of these ran | needs inlining | known | differences | time | CPU | commit |")
+	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|")
 	var took time.Duration
-	commits := map[string]int{}
 	tests, passed, everyPassed := 0, 0, 0
 	for _, r := range rows {
 		took += r.Time
-		commits[r.Commit]++
 		tests += r.Passed
 		normal, every, functions, ran := "–", "–", "–", "–"
 		inlining, excused, bad := 0, 0, 0
@@ -38,13 +34,10 @@ func printTable(w io.Writer, rows []*row) {
 		if r.Error != "" {
 			differences = "not run"
 		}
-		fmt.Fprintf(w, "| %s | %s | %d | %s | %s | %s | %s | %d | %d | %s | %s | %s |\n",
-			r.Name, r.Version, r.Passed, normal, every, functions, ran, inlining, excused, differences, r.Time.Round(time.Second), r.CPU.Round(time.Second))
+		fmt.Fprintf(w, "| %s | %s | %d | %s | %s | %s | %s | %d | %d | %s | %s | %s | %s |\n",
+			r.Name, r.Version, r.Passed, normal, every, functions, ran, inlining, excused, differences, r.Time.Round(time.Second), r.CPU.Round(time.Second), r.Commit)
 	}
 	fmt.Fprintf(w, "\n%d tests pass plain, %d woven, %d with every function woven. Took %s.\n", tests, passed, everyPassed, took.Round(time.Second))
-	for _, c := range slices.Sorted(maps.Keys(commits)) {
-		fmt.Fprintf(w, "Commit %s: %d rows.\n", c, commits[c])
-	}
 	for _, r := range rows {
 		var b strings.Builder
 		if r.Note != "" {
