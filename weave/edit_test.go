@@ -135,10 +135,10 @@ func everything(f *ast.File) *Integration {
 	seen := map[string]bool{}
 	for _, d := range f.Decls {
 		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fn.Body == nil || fn.Name.Name == "_" || seen[receiver(fn)+"."+fn.Name.Name] {
+		if !ok || fn.Body == nil || fn.Name.Name == "_" || seen[Receiver(fn)+"."+fn.Name.Name] {
 			continue
 		}
-		seen[receiver(fn)+"."+fn.Name.Name] = true
+		seen[Receiver(fn)+"."+fn.Name.Name] = true
 		s := &source{imports: importNames(f)}
 		var params []param
 		for _, o := range s.operands(fn.Recv) {
@@ -150,8 +150,8 @@ func everything(f *ast.File) *Integration {
 		enter := params[:len(params)-len(s.operands(fn.Type.Results))]
 		state := &param{typ: "*weftState", expr: ast.NewIdent("weftState")}
 		in.Rules = append(in.Rules,
-			&Rule{Kind: "enter", Advice: "weftEnter", recv: receiver(fn), name: fn.Name.Name, params: enter, state: state, skips: true},
-			&Rule{Kind: "exit", Advice: "weftExit", recv: receiver(fn), name: fn.Name.Name, params: params, state: state})
+			&Rule{Kind: "enter", Advice: "weftEnter", recv: Receiver(fn), name: fn.Name.Name, params: enter, state: state, skips: true},
+			&Rule{Kind: "exit", Advice: "weftExit", recv: Receiver(fn), name: fn.Name.Name, params: params, state: state})
 	}
 	return in
 }

@@ -78,16 +78,16 @@ func (s *source) taken(name string) bool {
 func (s *source) funcs(recv, name string) []*ast.FuncDecl {
 	var list []*ast.FuncDecl
 	for _, d := range s.file.Decls {
-		if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == name && receiver(fn) == recv {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == name && Receiver(fn) == recv {
 			list = append(list, fn)
 		}
 	}
 	return list
 }
 
-// receiver returns "T" or "*T" for a method of T, whose type parameters are
-// left out, and "" for a function.
-func receiver(fn *ast.FuncDecl) string {
+// Receiver returns "T" or "*T" for a method of T, whose type parameters are
+// left out, as a rule names it; "" for a function, and for what is no receiver.
+func Receiver(fn *ast.FuncDecl) string {
 	if fn.Recv.NumFields() == 0 {
 		return ""
 	}

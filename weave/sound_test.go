@@ -194,7 +194,7 @@ func unsafeToBox(f *ast.File, in *Integration) {
 		}
 		for _, c := range fn.Doc.List {
 			if strings.HasPrefix(c.Text, "//go:") && !strings.HasPrefix(c.Text, "//go:noinline") && !strings.HasPrefix(c.Text, "//go:linkname") {
-				bad[receiver(fn)+"."+fn.Name.Name] = true
+				bad[Receiver(fn)+"."+fn.Name.Name] = true
 			}
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/weft-trace/weft/weave"
 )
 
 // Advice for every function of a package, in the form in which users write
@@ -113,7 +115,7 @@ func (h *hooker) advice(p *pkg, f *ast.File, types map[string]*ast.FieldList, ou
 			continue
 		}
 		point := fn.Name.Name
-		if recv := receiver(fn); recv != "" {
+		if recv := weave.Receiver(fn); recv != "" {
 			point = "(" + recv + ")." + point
 		} else if fn.Recv.NumFields() > 0 {
 			continue
@@ -364,31 +366,6 @@ func (h *hooker) importSpec(p *pkg, f *ast.File, name string) string {
 		}
 	}
 	return ""
-}
-
-// receiver returns "T" or "*T" for a method, "" for a function and for what is
-// no receiver.
-func receiver(fn *ast.FuncDecl) string {
-	if fn.Recv.NumFields() == 0 {
-		return ""
-	}
-	star, x := "", fn.Recv.List[0].Type
-	for {
-		switch y := x.(type) {
-		case *ast.StarExpr:
-			star, x = "*", y.X
-		case *ast.ParenExpr:
-			x = y.X
-		case *ast.IndexExpr:
-			x = y.X
-		case *ast.IndexListExpr:
-			x = y.X
-		case *ast.Ident:
-			return star + y.Name
-		default:
-			return ""
-		}
-	}
 }
 
 // counters returns the file that holds a package's counts.
