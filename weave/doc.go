@@ -30,8 +30,9 @@
 //   - An [Integration] is a folder of Go files that are compiled into the package
 //     they are for, and rules, directives in those files, that call their functions
 //     where a function of the package begins and ends. See [Rule].
-//   - In the user's own packages a call after loops that receive ends what the
-//     goroutine adopted from the channel (loop.go).
+//   - In the user's own packages calls tell the runtime what it cannot see of
+//     receives: where a loop ends (loop.go), what is put by for later (collect.go),
+//     which channels are for work (mailbox.go).
 //   - One file of each program that has something to trace starts the agent.
 //
 // # Invariants
@@ -50,7 +51,7 @@
 // names that the file does not use, on the line of the package clause;
 // functions, types and variables begin with weft; and no builtin is used. An
 // operand's type is compared with the advice's before the call is woven, and
-// the ends of adoptions are placed by rules of the language's grammar alone
+// the calls of loops are placed by rules of the language's grammar alone
 // (loop.go). Tests weave every function of the standard library and of real
 // modules, and compile what comes out.
 //

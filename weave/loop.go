@@ -9,7 +9,6 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,18 +18,21 @@ import (
 // sender, which is right for a worker and wrong for a collector: a main that
 // gathers results would stay in the trace of the last one. So in the user's
 // own packages weft ends an adoption where the loop that received ends, and
-// after each receive of a main, init or test function.
+// after each receive of a main, init or test function. It also ends where a
+// value that was received in a loop is put by with others: a batcher would be in
+// the trace of the last one of each batch. And a channel that is made where it is
+// received from in a loop is none for answers, which the runtime would take it for.
 //
-// The call is an ordinary statement after the loop's closing brace. It cannot
-// make code stop compiling: it declares nothing, so no goto jumps over it; it
-// comes after a statement of a list, so labels, breaks and fallthroughs stay
-// what they were; and it never follows a loop that the language calls
-// terminating, so no function misses a return.
+// The call is an ordinary statement after the loop's closing brace, or after the
+// statement that puts the value by, or makes the channel. It cannot make code stop compiling: it declares
+// nothing, so no goto jumps over it; it comes after a statement of a list, so
+// labels, breaks and fallthroughs stay what they were; and it never follows a loop
+// that the language calls terminating, so no function misses a return.
 
-const loopVersion = "loop 4" // changes when the same files would be woven otherwise
+const loopVersion = "loop 5" // changes when the same files would be woven otherwise
 
-// loopEnds gives, by file, the offsets after which an adoption ends.
-type loopEnds map[string][]int
+// loopEnds gives, by file, calls of package runtime by the offset at which they come.
+type loopEnds map[string]map[int]string
 
 // endLoops weaves the ends of adoptions into the user's own packages.
 func (w *weaving) endLoops() error {
@@ -94,15 +96,15 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 	}
 	laid := map[string]string{} // by path, the file in the cache
 	for _, f := range files {
-		offs := ends[filepath.Base(f)]
-		if len(offs) == 0 {
+		calls := ends[filepath.Base(f)]
+		if len(calls) == 0 {
 			continue
 		}
 		s, err := parse(f, texts[f])
 		if err != nil {
 			continue
 		}
-		s.endLoops(offs)
+		s.endLoops(calls)
 		if err := w.layEdits(s, loopWhy); err != nil {
 			return err
 		}
@@ -173,14 +175,14 @@ func (w *weaving) recall(key string) bool {
 	return true
 }
 
-// endLoops weaves a call that ends an adoption at each offset.
-func (s *source) endLoops(offs []int) {
-	if len(offs) == 0 {
+// endLoops weaves the calls that end adoptions.
+func (s *source) endLoops(calls map[int]string) {
+	if len(calls) == 0 {
 		return
 	}
 	alias := s.addImport("runtime")
-	for _, off := range offs {
-		s.edits.insert(off, "; "+alias+".WeftLoopEnd()")
+	for off, call := range calls {
+		s.edits.insert(off, "; "+alias+"."+call)
 	}
 }
 
@@ -217,25 +219,24 @@ func findLoopEnds(path string, files []string, texts map[string][]byte, imports 
 	}
 	ends := loopEnds{}
 	for _, s := range sources {
-		f := &loopFinder{s: s, channels: channels, test: strings.HasSuffix(s.path, "_test.go")}
+		f := &loopFinder{s: s, channels: channels, test: strings.HasSuffix(s.path, "_test.go"), ends: map[int]string{}}
 		for _, d := range s.file.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 				f.collector = fn.Recv == nil && collector(fn.Name.Name, f.test)
 				f.block(fn.Body.List)
+				f.mailboxes(fn.Body)
 				f.collector = false
 			}
 			// Function literals anywhere are functions of their own.
 			ast.Inspect(d, func(n ast.Node) bool {
 				if lit, ok := n.(*ast.FuncLit); ok {
 					f.block(lit.Body.List)
+					f.mailboxes(lit.Body)
 				}
 				return true
 			})
 		}
-		if len(f.ends) > 0 {
-			slices.Sort(f.ends)
-			ends[filepath.Base(s.path)] = slices.Compact(f.ends)
-		}
+		ends[filepath.Base(s.path)] = f.ends
 	}
 	return ends
 }
@@ -291,11 +292,12 @@ type loopFinder struct {
 	s         *source
 	channels  map[ast.Expr]bool
 	test      bool
-	collector bool // in a main, init or test function, outside loops
-	ends      []int
+	collector bool           // in a main, init or test function, outside loops
+	in        *receivingLoop // nil outside of such loops
+	ends      map[int]string
 }
 
-func (f *loopFinder) end(n ast.Node) { f.ends = append(f.ends, f.s.offset(n.End())) }
+func (f *loopFinder) end(n ast.Node) { f.ends[f.s.offset(n.End())] = "WeftLoopEnd()" }
 
 // block walks a list of statements.
 func (f *loopFinder) block(list []ast.Stmt) {
@@ -341,8 +343,11 @@ func (f *loopFinder) stmt(st ast.Stmt, label string) {
 	case *ast.CommClause:
 		f.block(st.Body)
 	case *ast.ExprStmt, *ast.AssignStmt, *ast.DeclStmt, *ast.SendStmt:
-		if f.collector && f.receives(st) {
+		switch {
+		case f.collector && f.receives(st):
 			f.end(st)
+		case f.in != nil && f.in.collects(st):
+			f.ends[f.s.offset(st.End())] = "WeftCollected()"
 		}
 	}
 }
@@ -352,10 +357,13 @@ func (f *loopFinder) loop(n ast.Node, body *ast.BlockStmt, receives, ends bool) 
 	if receives && ends {
 		f.end(n)
 	}
-	was := f.collector
+	collector, in := f.collector, f.in
 	f.collector = false
+	if receives {
+		f.in = f.receiving(n, body)
+	}
 	f.block(body.List)
-	f.collector = was
+	f.collector, f.in = collector, in
 }
 
 // receives reports whether a receive that may carry a context stands directly

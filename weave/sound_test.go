@@ -104,6 +104,7 @@ func editsCompile(t *testing.T, tc *Toolchain, home string, patterns []string) {
 		}
 	}
 	imports := regexp.MustCompile(`"[^"\n]+"`)
+	runtimeCall := regexp.MustCompile(`weft_runtime\.Weft\w+\(([^)]*)\)`)
 	overlay := overlayFile{Replace: map[string]string{}}
 	var targets []string
 	put := func(path string, text []byte) {
@@ -153,8 +154,9 @@ func editsCompile(t *testing.T, tc *Toolchain, home string, patterns []string) {
 				t.Fatal(err)
 			}
 			checkEdited(t, f, s.text, out)
-			// An unpatched runtime has no WeftLoopEnd; any other call will do.
-			text := strings.ReplaceAll(string(out), "weft_runtime.WeftLoopEnd()", "weft_runtime.KeepAlive(nil)")
+			// An unpatched runtime has none of the calls that loops get; any other will do.
+			text := runtimeCall.ReplaceAllString(string(out), "weft_runtime.KeepAlive($1)")
+			text = strings.ReplaceAll(text, "weft_runtime.KeepAlive()", "weft_runtime.KeepAlive(nil)")
 			if virtualPath != "" {
 				text = imports.ReplaceAllStringFunc(text, func(m string) string {
 					if v, ok := virtual[strings.Trim(m, `"`)]; ok {

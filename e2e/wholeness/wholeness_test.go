@@ -203,9 +203,6 @@ func TestElements(t *testing.T) {
 		label := kind
 		kind, known := strings.CutPrefix(kind, "known: ")
 		for _, start := range []string{"before", "inside"} {
-			if !known && kind == "retry queue" && start == "inside" {
-				continue // among those known
-			}
 			t.Run(kind+"/"+start, func(t *testing.T) {
 				one := scores{}
 				try(t, app, nil, seed, n, one, known, "-only", kind, "-start", start)

@@ -152,6 +152,21 @@ var files = []file{
 		},
 	}},
 
+	{"runtime/sema.go", []edit{ // sync.Cond
+		{
+			old: "		readyWithTime(s, 4)\n		s = next\n",
+			new: "		s.g.weftWoken(getg()); readyWithTime(s, 4)\n		s = next\n",
+		},
+		{
+			old: "			readyWithTime(s, 4)\n			return\n",
+			new: "			s.g.weftWoken(getg()); readyWithTime(s, 4)\n			return\n",
+		},
+		{ // notified before it waits, by whomever
+			old: "	if less(t, l.notify) {\n		unlock(&l.lock)\n		return\n",
+			new: "	if less(t, l.notify) {\n		unlock(&l.lock); getg().weftWoken(&g0)\n		return\n",
+		},
+	}},
+
 	{"runtime/panic.go", []edit{{
 		old: "	preprintpanics(&p)\n\n	fatalpanic(&p)",
 		new: "	preprintpanics(&p); weftUnrecovered()\n\n	fatalpanic(&p)",

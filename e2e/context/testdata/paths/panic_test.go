@@ -192,6 +192,8 @@ func TestNoAllocation(t *testing.T) {
 		"ticks":       func() { runtime.WeftTicks() },
 		"panic mark":  func() { runtime.WeftPanicking(runtime.WeftPanicMark()) },
 		"loop end":    func() { runtime.WeftLoopEnd() },
+		"collected":   func() { runtime.WeftCollected() },
+		"mailbox":     func() { runtime.WeftMailbox(c1) },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)

@@ -521,3 +521,157 @@ func TestLockWithValue(t *testing.T) {
 		t.Errorf("state %d, want %d", v, total)
 	}
 }
+
+// TestCollected: a value that is put by with others ends the adoption that came with
+// it, for this turn of the loop, and only for who has received it.
+func TestCollected(t *testing.T) {
+	b, jobs := newBox(), make(chan int, 4)
+	for n := uint64(1); n <= 3; n++ {
+		as(n, func() { jobs <- 1 })
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		<-jobs
+		runtime.WeftCollected()
+		b.here()
+		<-jobs
+		b.here()
+		collects() // a task that collects things of its own
+		b.here()
+		func() { <-jobs }()
+		runtime.WeftCollected()
+		b.here()
+	}()
+	for _, want := range []uint64{0, 2, 2, 0} {
+		b.want(t, want)
+	}
+	<-done
+	as(4, func() {
+		runtime.WeftCollected()
+		b.here()
+		go func() {
+			runtime.WeftCollected()
+			b.here()
+		}()
+		b.want(t, 4)
+		b.want(t, 4)
+	})
+}
+
+//go:noinline
+func collects() (all []int) {
+	results := make(chan int, 2)
+	results <- 1
+	results <- 2
+	for range 2 {
+		all = append(all, <-results)
+		runtime.WeftCollected()
+	}
+	return all
+}
+
+// TestMailbox: the first value of a channel for one, to a goroutine of a request that
+// made it, is an answer, unless it is said to be work.
+func TestMailbox(t *testing.T) {
+	for _, mailbox := range []bool{false, true} {
+		b, made := newBox(), make(chan struct{})
+		var box chan int
+		as(1, func() {
+			go func() {
+				box = make(chan int, 1)
+				if mailbox {
+					runtime.WeftMailbox(box)
+				}
+				close(made)
+				<-box
+				b.here()
+			}()
+			<-made
+			as(2, func() { box <- 1 })
+			if mailbox {
+				b.want(t, 0)
+			} else {
+				b.want(t, 1)
+			}
+		})
+	}
+	var none chan int
+	runtime.WeftMailbox(none)
+	runtime.WeftMailbox(make(chan int))
+	runtime.WeftMailbox(make(chan int, 2))
+}
+
+// TestCondWoken: a goroutine of a request that another request wakes may be a worker
+// that is fed in memory, and has no context from then on.
+func TestCondWoken(t *testing.T) {
+	for name, c := range map[string]struct {
+		by, want  uint64
+		own       bool
+		broadcast bool
+	}{
+		"same request":                {by: 1, want: 1},
+		"same request, broadcast":     {by: 1, want: 1, broadcast: true},
+		"another request":             {by: 2, want: 0},
+		"another request, broadcast":  {by: 2, want: 0, broadcast: true},
+		"no request":                  {by: 0, want: 0},
+		"another request, in a span":  {by: 2, want: 1, own: true},
+		"no request, in a span, both": {by: 0, want: 1, own: true, broadcast: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			cond := sync.NewCond(&mu)
+			ready, waits := false, false
+			got := make(chan struct{})
+			var at uint64
+			as(1, func() {
+				go func() {
+					defer close(got)
+					if c.own {
+						own(1)
+					}
+					mu.Lock()
+					for !ready {
+						waits = true
+						cond.Wait()
+					}
+					mu.Unlock()
+					at = current()
+				}()
+				for waiting := false; !waiting; runtime.Gosched() {
+					mu.Lock()
+					waiting = waits // once Wait has let go of the lock
+					mu.Unlock()
+				}
+				wake := func() {
+					mu.Lock()
+					ready = true
+					mu.Unlock()
+					if c.broadcast {
+						cond.Broadcast()
+					} else {
+						cond.Signal()
+					}
+				}
+				switch c.by {
+				case 0:
+					free := make(chan struct{})
+					go func() {
+						defer close(free)
+						forget()
+						wake()
+					}()
+					<-free
+				case 1:
+					wake()
+				default:
+					as(c.by, wake)
+				}
+				<-got
+			})
+			if at != c.want {
+				t.Errorf("goroutine is in request %d, want %d", at, c.want)
+			}
+		})
+	}
+}

@@ -41,9 +41,8 @@ func (p *program) pick(level int, r *rand.Rand) (element, int) {
 
 // A maker makes elements of one kind.
 type maker struct {
-	name   string
-	make   func(p *program, level int, r *rand.Rand) func(f flow, r *rand.Rand)
-	before bool // unless told otherwise, only before the first request
+	name string
+	make func(p *program, level int, r *rand.Rand) func(f flow, r *rand.Rand)
 }
 
 // lazy is an element that is made by the first flow that comes along, as a part
@@ -83,7 +82,7 @@ func newProgram(r *rand.Rand, only, start string) *program {
 		m := kinds[r.IntN(len(kinds))]
 		e := &lazy{label: m.name, level: i, first: rand.New(rand.NewPCG(r.Uint64(), 2)), make: m.make}
 		p.elements = append(p.elements, e)
-		if before := r.IntN(2) == 0; start == "before" || start == "" && (before || m.before) {
+		if before := r.IntN(2) == 0; start == "before" || start == "" && before {
 			e.start(p)
 		}
 	}

@@ -20,8 +20,10 @@ var makers = []maker{
 	{name: "fan-in", make: newFanIn},
 	{name: "unbounded queue", make: newUnbounded},
 	{name: "batches forwarded", make: newForwardBatches},
+	{name: "batches handed on anew", make: newAnew},
+	{name: "batches worked off", make: newBatchDone},
 	{name: "filter", make: newFilter},
-	{name: "retry queue", make: newRetry, before: true},
+	{name: "retry queue", make: newRetry},
 	{name: "two priorities", make: newPriorities},
 	{name: "mailbox of its own", make: newMailbox},
 	{name: "collector", make: newCollector},
@@ -45,9 +47,8 @@ var makers = []maker{
 // as what goes wrong in one place is seen in all that follow.
 var known = []maker{
 	{name: "queue in memory", make: newMemoryQueue},
-	{name: "mailbox for one", make: newMailboxOne},
+	{name: "batches collected by another function", make: newBuffered},
 	{name: "free list, others give back", make: newGiveBack},
-	{name: "retry queue, started by a request", make: newRetry},
 }
 
 func newPool(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
@@ -242,14 +243,7 @@ func newPriorities(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 
 // newMailbox has workers that make the channel that they receive from.
 func newMailbox(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
-	return mailbox(p, level, r, []int{0, 2, 10}[r.IntN(3)])
-}
-
-func newMailboxOne(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
-	return mailbox(p, level, r, 1)
-}
-
-func mailbox(p *program, level int, r *rand.Rand, size int) func(flow, *rand.Rand) {
+	size := []int{0, 1, 2, 10}[r.IntN(4)]
 	var mu sync.Mutex
 	var boxes []chan flow
 	var ready sync.WaitGroup

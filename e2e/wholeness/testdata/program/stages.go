@@ -104,6 +104,92 @@ func newForwardBatches(p *program, level int, r *rand.Rand) func(flow, *rand.Ran
 	}
 }
 
+// newAnew collects flows until there are some, and hands on something new for each.
+func newAnew(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
+	in, out := make(chan *flow, r.IntN(3)), newQueue(r)
+	n := 2 + r.IntN(3)
+	work(p, out, r, level)
+	go func() {
+		tick := time.NewTicker(300 * time.Microsecond)
+		defer tick.Stop()
+		var batch []*flow
+		for {
+			full := false
+			select {
+			case f := <-in:
+				batch = append(batch, f)
+				full = len(batch) == n
+			case <-tick.C:
+				full = len(batch) > 0
+			case <-p.quit:
+				return
+			}
+			if full {
+				for _, f := range batch {
+					out.put(*f, rand.New(rand.NewPCG(f.seed, 9)))
+				}
+				batch = batch[:0]
+			}
+		}
+	}()
+	return func(f flow, r *rand.Rand) {
+		g := f.via("batches handed on anew", level, r)
+		in <- &g
+	}
+}
+
+// newBatchDone collects flows until there are some, and does one after the other.
+func newBatchDone(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
+	in := make(chan flow, r.IntN(3))
+	n := 2 + r.IntN(3)
+	go func() {
+		tick := time.NewTicker(300 * time.Microsecond)
+		defer tick.Stop()
+		var batch []flow
+		for {
+			full := false
+			select {
+			case f := <-in:
+				batch = append(batch, f)
+				full = len(batch) == n
+			case <-tick.C:
+				full = true
+			case <-p.quit:
+				return
+			}
+			if full {
+				for _, f := range batch {
+					f.run()
+				}
+				batch = batch[:0]
+			}
+		}
+	}()
+	return func(f flow, r *rand.Rand) { in <- f.via("batches worked off", level, r) }
+}
+
+// newBuffered leaves it to somebody else to collect flows until there are some, and
+// do one after the other.
+func newBuffered(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
+	in := newQueue(r)
+	n := 2 + r.IntN(3)
+	go func() {
+		var batch []flow
+		flush := func() {
+			for _, f := range batch {
+				f.run()
+			}
+			batch = batch[:0]
+		}
+		in.eachSelect(p, func(f flow) {
+			if batch = append(batch, f); len(batch) == n {
+				flush()
+			}
+		}, flush)
+	}()
+	return func(f flow, r *rand.Rand) { in.put(f.via("batches collected by another function", level, r), r) }
+}
+
 // newFilter drops what is of no interest, and hands on something new for the rest.
 func newFilter(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 	type item struct {

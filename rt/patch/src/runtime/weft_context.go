@@ -258,6 +258,17 @@ func (gp *g) weftGaveBack(c *hchan) {
 	}
 }
 
+// weftWoken is told that gp, which waits for a sync.Cond, is notified by by. Work
+// may be waiting for it in memory, of which nobody can say for whom it is: unless
+// both are in the same trace, gp does not stay in the request that it was born in.
+func (gp *g) weftWoken(by *g) {
+	w := &gp.weft
+	if w.none() || w.Root&(WeftOwn|WeftAdopted|WeftMuted) != 0 || w.TraceLo == by.weft.TraceLo && w.TraceHi == by.weft.TraceHi {
+		return
+	}
+	w.WeftContext = WeftContext{}
+}
+
 // leave ends what was adopted from home, which the goroutine does not receive from
 // any more.
 func (w *weftState) leave() {
@@ -348,8 +359,35 @@ func (gp *g) weftLate(c *hchan) {
 //go:noinline
 func WeftLoopEnd() {
 	gp := getg()
-	w := &gp.weft
-	if w.home > weftHidden && w.Root&WeftOwn == 0 && int16(w.depth-gp.weftDepth(sys.GetCallerSP())) >= 0 {
+	if w := &gp.weft; w.Root&WeftOwn == 0 && gp.weftReceivedBelow(sys.GetCallerSP()) {
 		w.leave()
 	}
+}
+
+// WeftCollected ends the adoption that a receive in the calling function, or in one
+// that it called, brought about: what was received has been put by with others, and
+// what the goroutine does next may be for any of them.
+//
+//go:noinline
+func WeftCollected() {
+	gp := getg()
+	if w := &gp.weft; w.Root&(WeftOwn|WeftAdopted) == WeftAdopted && gp.weftReceivedBelow(sys.GetCallerSP()) {
+		w.WeftContext = WeftContext{}
+	}
+}
+
+// WeftMailbox tells that channel c, with a buffer, is received from in a loop by
+// whoever made it: what comes from it is no answer.
+func WeftMailbox(c any) {
+	if h := (*hchan)(efaceOf(&c).data); h != nil && h.dataqsiz == 1 {
+		lock(&h.lock)
+		h.weft |= weftUsed
+		unlock(&h.lock)
+	}
+}
+
+// weftReceivedBelow reports whether gp has received from home in the function whose
+// stack pointer is sp, or in one that that has called.
+func (gp *g) weftReceivedBelow(sp uintptr) bool {
+	return gp.weft.home > weftHidden && int16(gp.weft.depth-gp.weftDepth(sp)) >= 0
 }
