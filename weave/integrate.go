@@ -110,6 +110,14 @@ func (w *weaving) integrateOne(in *Integration) error {
 		}
 		return nil
 	}
+	for _, f := range in.files {
+		if by := w.embedder(filepath.Join(dir, "weft_"+f.name)); by != "" {
+			for i := range points {
+				points[i].Why, points[i].Odd = by+" embeds the folder's files, and would embed the advice", used
+			}
+			return w.report(points)
+		}
+	}
 	// The rules that apply to this version.
 	live := map[*Rule]*Point{}
 	for i, r := range in.Rules {
@@ -143,6 +151,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 	if version == "" {
 		not = w.fit(in, sources, live)
 	}
+	sources = w.spareSources(sources, live)
 	// Fields first: without one, the advice that uses it does not compile, so
 	// nothing of this folder can be woven.
 	for _, r := range in.Rules {
@@ -156,7 +165,9 @@ func (w *weaving) integrateOne(in *Integration) error {
 			}
 		}
 		if len(pt.Woven) == 0 {
-			pt.Why, pt.Odd = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version)), true
+			if pt.Odd = true; pt.Why == "" {
+				pt.Why = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version))
+			}
 			for _, other := range live {
 				if other != pt {
 					other.Woven, other.Why, other.Odd = nil, "its integration needs the field "+r.Advice+" of "+r.Point+", which cannot be added", true

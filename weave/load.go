@@ -28,6 +28,11 @@ type Package struct {
 	TestGoFiles  []string
 	XTestGoFiles []string
 
+	EmbedPatterns      []string
+	EmbedFiles         []string
+	TestEmbedPatterns  []string
+	XTestEmbedPatterns []string
+
 	ours bool // of a module that is the user's own by being named at a version
 }
 
@@ -41,7 +46,7 @@ type Module struct {
 	Replace *Module
 }
 
-const packageFields = "-json=Dir,ImportPath,Name,ForTest,Goroot,Standard,DepOnly,Incomplete,Module,Imports,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles"
+const packageFields = "-json=Dir,ImportPath,Name,ForTest,Goroot,Standard,DepOnly,Incomplete,Module,Imports,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,EmbedPatterns,EmbedFiles,TestEmbedPatterns,XTestEmbedPatterns"
 
 // load lists the packages that the go command would build, dependencies
 // included. A package that does not load is listed as far as it goes: the

@@ -97,7 +97,7 @@ func (w *weaving) endLoopsIn(p *Package, files []string) error {
 	laid := map[string]string{} // by path, the file in the cache
 	for _, f := range files {
 		calls := ends[filepath.Base(f)]
-		if len(calls) == 0 {
+		if len(calls) == 0 || w.spare(f) {
 			continue
 		}
 		s, err := parse(f, texts[f])
@@ -134,7 +134,7 @@ func (w *weaving) memoKey(p *Package, files []string) (key string, use bool) {
 	parts := []string{loopVersion, w.tc.GOVERSION, p.ImportPath, fmt.Sprint(w.trimpath, w.cfg.Garble)}
 	for _, f := range files {
 		st, err := os.Stat(f)
-		if err != nil || w.files[f] != nil || time.Since(st.ModTime()) < settled {
+		if err != nil || w.files[f] != nil || w.embedded[f] != "" || time.Since(st.ModTime()) < settled {
 			return "", false
 		}
 		if _, ok := w.user[f]; ok {
