@@ -69,7 +69,7 @@ var entries = []*entry{
 	std("net/url", ""),
 	std("net/netip", ""),
 	std("net/rpc", ""),
-	std("net/http/httputil", "-short", "-short"),
+	std("net/http/httputil", "-short; OTEL_PROPAGATORS=none, as an example prints the exact header of a request", "-short").env("OTEL_PROPAGATORS=none"),
 	std("net/http/httptest", ""),
 	std("net/http/cookiejar", ""),
 	std("crypto/tls", "-short", "-short"),

@@ -10,6 +10,7 @@ var known = []struct{ mode, pkg, test, reason string }{
 	{"every", "github.com/cespare/xxhash/v2", "TestInlining", "runs go test in its own directory; that of an imported module with hooks is weft's copy, which plain go does not build"},
 	{"every", "database/sql", "TestRawBytesAllocs", address},
 	{"every", "log/slog", "TestJSONAllocs/attrs", address},
+	{"every", "github.com/valyala/fasthttp", "TestAllocationClient", address},
 	{"", "runtime", "TestSizeof", "states the size of the runtime's g, which carries the context"},
 }
 
