@@ -61,19 +61,29 @@ func (w *weaving) requireVersions() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fail(err)
 	}
-	work := "go " + f.Go.Version + "\n\nuse .\n"
-	if err := os.WriteFile(filepath.Join(tmp, "go.work"), []byte(work), 0o666); err != nil {
-		return fail(err)
-	}
-	dir := filepath.Join(w.cache.dir, "mods", hash("run 1", string(mod), string(sum))[:16])
-	if err := os.Rename(tmp, dir); err != nil {
-		st, e := os.Stat(dir)
-		if e != nil {
-			return fail(err)
-		}
+	dir := filepath.Join(w.cache.dir, "mods", hash("run 2", string(mod), string(sum))[:16])
+	if st, err := os.Stat(dir); err == nil {
 		w.cache.used(dir, st)
 	} else {
-		touch(dir, time.Now())
+		work := "go " + f.Go.Version + "\n\nuse .\n"
+		for i, path := range pruned(&get, tmp, f) {
+			empty := fmt.Sprint("pruned", i)
+			work += fmt.Sprintf("\nreplace %s => ./%s\n", modfile.AutoQuote(path), empty)
+			if err := os.Mkdir(filepath.Join(tmp, empty), 0o777); err != nil {
+				return fail(err)
+			}
+			if err := os.WriteFile(filepath.Join(tmp, empty, "go.mod"), []byte("module "+modfile.AutoQuote(path)+"\n"), 0o666); err != nil {
+				return fail(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(tmp, "go.work"), []byte(work), 0o666); err != nil {
+			return fail(err)
+		}
+		if err := os.Rename(tmp, dir); err == nil {
+			touch(dir, time.Now())
+		} else if _, e := os.Stat(dir); e != nil { // otherwise another build was faster
+			return fail(err)
+		}
 	}
 	// The toolchain that the module asks for.
 	gowork := filepath.Join(dir, "go.work")
@@ -89,6 +99,26 @@ func (w *weaving) requireVersions() error {
 	w.res.Patterns = w.cfg.Patterns
 	w.useWork(gowork)
 	return nil
+}
+
+// pruned returns the modules that f, the go.mod in dir, has no need of, and that may
+// have packages of those that it requires: before a module was split in two, say.
+// Without a workspace the go command does not look into them. In one it does, and
+// finds such packages twice.
+func pruned(tc *Toolchain, dir string, f *modfile.File) (paths []string) {
+	out, _ := tc.Output(dir, "list", "-modfile=", "-mod=mod", "-m", "all") // without the list, the build may still succeed
+	for line := range strings.Lines(string(out)) {
+		path, _, ok := strings.Cut(line, " ")
+		needed, twice := false, false
+		for _, r := range f.Require {
+			needed = needed || r.Mod.Path == path
+			twice = twice || strings.HasPrefix(r.Mod.Path, path+"/") || strings.HasPrefix(path, r.Mod.Path+"/")
+		}
+		if ok && !needed && twice {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // ownVersions makes the modules of the packages named the user's own, and lets
