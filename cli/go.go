@@ -86,6 +86,12 @@ func runGo(inv *invocation) (int, error) {
 	args = append(args, g.rest...)
 	cmd := res.Toolchain.Cmd(cfg.Dir, args...)
 	cmd.Env = append(cmd.Env, res.Env...)
+	if len(res.Copies) > 0 && g.sub != "run" { // what go run prints is the program's, too
+		names := &renamer{to: inv.stderr, dir: cfg.Dir, copies: res.Copies}
+		defer names.flush()
+		of := *inv
+		of.stderr, inv = names, &of
+	}
 	code, err := run(inv, cmd)
 	if vetted != nil && err == nil {
 		code = vetted.end(inv, code)

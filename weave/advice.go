@@ -109,6 +109,9 @@ func readIntegrations(fsys fs.FS, origin, root string) ([]*Integration, error) {
 			return nil
 		}
 		dir := path.Dir(name)
+		if base := d.Name(); base[0] == '_' || base[0] == '.' {
+			return nil // as the go command has it: an editor's, or put aside
+		}
 		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(path.Base(name), "embed.go") && dir == "." {
 			return nil
 		}

@@ -18,12 +18,11 @@ import (
 
 // fit decides which of the rules of in, and so which of its files, are for a module
 // whose version nobody knows: those of files all of whose rules find their join
-// points as they expect them. It returns the names of the files that are not.
-func (w *weaving) fit(in *Integration, sources []*source, live map[*Rule]*Point) (not map[string]bool) {
-	not = map[string]bool{}
+// points as they expect them. It adds the names of the files that are not to not.
+func (w *weaving) fit(in *Integration, sources []*source, live map[*Rule]*Point, not map[string]bool) {
 	why := map[string]string{}
 	for _, r := range in.Rules {
-		if r.fileWhen == "" && r.When == "" {
+		if r.fileWhen == "" && r.When == "" || live[r] == nil {
 			continue
 		}
 		if err := findable(r, sources); err == nil {
@@ -41,7 +40,6 @@ func (w *weaving) fit(in *Integration, sources []*source, live map[*Rule]*Point)
 			delete(live, r)
 		}
 	}
-	return not
 }
 
 // file is the name of the file that holds the rule.

@@ -110,18 +110,17 @@ func (w *weaving) integrateOne(in *Integration) error {
 		}
 		return nil
 	}
+	not := map[string]bool{} // files that are not for this build
 	for _, f := range in.files {
-		if by := w.embedder(filepath.Join(dir, "weft_"+f.name)); by != "" {
-			for i := range points {
-				points[i].Why, points[i].Odd = by+" embeds the folder's files, and would embed the advice", used
-			}
-			return w.report(points)
-		}
+		// What weft has for modules differs by version alone.
+		not[f.name] = (in.dir != "" || w.reads != nil) && !w.builds(f.name, f.src)
 	}
 	// The rules that apply to this version.
 	live := map[*Rule]*Point{}
 	for i, r := range in.Rules {
 		switch {
+		case not[r.file()]:
+			points[i].Why = fmt.Sprintf("its file is not for %s/%s, or for other build tags", w.tc.GOOS, w.tc.GOARCH)
 		case !inRange(r.fileWhen, version):
 			points[i].Why = fmt.Sprintf("its file is for %s, this is %s", r.fileWhen, version)
 		case !inRange(r.When, version):
@@ -133,13 +132,14 @@ func (w *weaving) integrateOne(in *Integration) error {
 	if len(live) == 0 && len(points) > 0 && used {
 		w.outside(in, version)
 	}
+	std := beneath(dir, w.tc.GOROOT) // all files of the directory; otherwise they are as the go command lists them
 	var sources []*source
 	for _, path := range files {
 		text, err := w.read(path)
 		if err != nil {
 			continue
 		}
-		if !mentions(text, live) {
+		if !mentions(text, live) || std && !w.builds(filepath.Base(path), text) {
 			continue
 		}
 		if s, err := parse(path, text); err == nil {
@@ -147,11 +147,9 @@ func (w *weaving) integrateOne(in *Integration) error {
 			sources = append(sources, s)
 		}
 	}
-	var not map[string]bool // files that are not for this module
 	if version == "" {
-		not = w.fit(in, sources, live)
+		w.fit(in, sources, live, not)
 	}
-	sources = w.spareSources(sources, live)
 	// Fields first: without one, the advice that uses it does not compile, so
 	// nothing of this folder can be woven.
 	for _, r := range in.Rules {
@@ -165,9 +163,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 			}
 		}
 		if len(pt.Woven) == 0 {
-			if pt.Odd = true; pt.Why == "" {
-				pt.Why = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version))
-			}
+			pt.Why, pt.Odd = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version)), true
 			for _, other := range live {
 				if other != pt {
 					other.Woven, other.Why, other.Odd = nil, "its integration needs the field "+r.Advice+" of "+r.Point+", which cannot be added", true
@@ -193,19 +189,26 @@ func (w *weaving) integrateOne(in *Integration) error {
 		if !woven || !inRange(f.when, version) || not[f.name] {
 			continue
 		}
-		path := filepath.Join(dir, "weft_"+f.name)
+		path := filepath.Join(dir, laidName(f.name))
 		for w.exists(path) {
 			path = filepath.Join(dir, "weft_"+filepath.Base(path))
 		}
-		src := f.src
-		if in.dir != "" && !w.trimpath {
+		src, from := f.src, ""
+		if in.dir != "" {
+			if err := w.clash(in, f, dir); err != nil {
+				return err
+			}
+			from = filepath.Join(in.dir, f.name)
+		}
+		if from != "" && !w.trimpath {
 			// Messages and stack traces name the user's file.
-			line := fmt.Sprintf("/*line %s:%d:%d*/", filepath.Join(in.dir, f.name), f.clause.Line, f.clause.Column)
+			line := fmt.Sprintf("/*line %s:%d:%d*/", from, f.clause.Line, f.clause.Column)
 			src = slices.Insert(slices.Clone(src), f.clause.Offset, []byte(line)...)
 		}
 		if err := w.lay(path, nil, w.home.imports(src), "advice for "+in.Target); err != nil {
 			return err
 		}
+		w.files[path].from = from
 	}
 	for i := range points {
 		if pt := &points[i]; live[pt.Rule] != nil && len(pt.Woven) == 0 && pt.Why == "" {

@@ -57,6 +57,8 @@ func (w *weaving) copyModules() error {
 		copies[mods[dir]] = to
 		for _, f := range files {
 			delete(w.files, f.Path)
+			rel, _ := filepath.Rel(dir, f.Path)
+			f.cached = filepath.Join(to, rel)
 			w.res.Files = append(w.res.Files, f)
 		}
 	}
@@ -83,12 +85,6 @@ func (w *weaving) moduleOf(path string) *Module {
 func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 	slices.SortFunc(files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
 	parts := []string{"module 1", m.Dir, fmt.Sprint(w.trimpath)}
-	for path := range w.embedded {
-		if beneath(path, m.Dir) {
-			parts = append(parts, "embedded "+path)
-		}
-	}
-	slices.Sort(parts[3:])
 	woven := map[string][]byte{}
 	for _, f := range files {
 		text, err := w.read(f.Path)
@@ -157,9 +153,9 @@ func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 }
 
 // withLine puts a line directive in front of a Go file that is copied from
-// path, unless the program embeds it: what it reads there must be what it was.
+// path.
 func (w *weaving) withLine(path string, data []byte) []byte {
-	if filepath.Ext(path) != ".go" || w.trimpath || w.embedded[path] != "" {
+	if filepath.Ext(path) != ".go" || w.trimpath {
 		return data
 	}
 	bom := []byte("\ufeff")

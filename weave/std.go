@@ -115,7 +115,7 @@ func (w *weaving) stdKey() string {
 			return ""
 		}
 	}
-	return hash("std 3", string(w.home), fmt.Sprint(w.needsNoC()), self.Path, fmt.Sprint(self.Size, self.Time), w.tc.GOROOT, w.tc.GOVERSION, w.tc.GOOS, w.tc.GOARCH, fmt.Sprint(w.trimpath, w.cfg.Garble))
+	return hash("std 4", string(w.home), fmt.Sprintf("%v %q", w.needsNoC(), w.tags()), self.Path, fmt.Sprint(self.Size, self.Time), w.tc.GOROOT, w.tc.GOVERSION, w.tc.GOOS, w.tc.GOARCH, fmt.Sprint(w.trimpath, w.cfg.Garble))
 }
 
 // recallStd does what weaveStd did before, and reports whether nothing that it

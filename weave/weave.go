@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io"
@@ -57,6 +58,10 @@ type Result struct {
 	Points    []Point    // what became of each rule
 	Notes     []string   // lines for the user
 	Cover     string     // with -cover: a file for CoverTool, which has to run in the cover tool's place
+
+	// Copies, with -trimpath, are the user's files by what the compiler names in
+	// their place: paths in weft's cache, relative to it.
+	Copies map[string]string
 }
 
 // A File is one file that the go command sees otherwise than the disk has it.
@@ -67,6 +72,7 @@ type File struct {
 	New  []byte
 
 	cached string // where New lies in the cache already; New is nil then
+	from   string // the user's file that it is a copy of: a hook
 	edits  []edit // from what the go command saw before to New, if that is all; only for -cover
 }
 
@@ -93,8 +99,8 @@ type weaving struct {
 	pkgs     []*Package
 	home     home // of the weft runtime
 	imports  imports
-	embedded map[string]string // Go files that the program embeds; see findEmbedded
-	reads    map[string]bool   // what has been read from the disk, when that is recorded
+	reads    map[string]bool // what has been read from the disk, when that is recorded
+	ctxt     *build.Context  // see context
 	res      *Result
 }
 
@@ -169,7 +175,6 @@ func weave(cfg Config) (*weaving, []*Integration, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w.embedded = findEmbedded(w.pkgs)
 	w.home = w.findHome()
 	std, others := w.split(ins)
 	steps := []func() error{
@@ -368,47 +373,29 @@ func (w *weaving) layEdits(s *source, why string) error {
 func (w *weaving) startAgents() error {
 	traces := w.tracing()
 	for _, p := range w.res.Packages {
-		var err error
+		var file string
 		switch {
 		case !w.cfg.Tests || !traces(p.ImportPath+".test"):
 		case len(p.XTestGoFiles) > 0:
-			err = w.startAgent(p, p.Name+"_test", p.XTestGoFiles, "weft_agent_test.go")
+			file = p.file(p.XTestGoFiles[0])
 		case len(p.TestGoFiles) > 0 && !p.Standard: // a test inside std could form an import cycle
-			err = w.startAgent(p, p.Name, p.TestGoFiles, "weft_agent_test.go")
+			file = p.file(p.TestGoFiles[0])
 		}
-		if err != nil {
-			return err
+		if file != "" {
+			if err := w.update(file, "starts the agent", (*source).startAgent); err != nil {
+				return err
+			}
 		}
 		if p.Name != "main" || p.Standard || !traces(p.ImportPath) {
 			continue
 		}
-		if err := w.startAgent(p, p.Name, slices.Concat(p.GoFiles, p.CgoFiles), "weft_agent.go"); err != nil {
-			return err
+		if files := p.sources(); len(files) > 0 {
+			if err := w.update(files[0], "starts the agent", (*source).startAgent); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-const agentWhy = "starts the agent"
-
-// startAgent makes one of the files of package name start the agent. When the
-// program embeds them all, a file of that name is added.
-func (w *weaving) startAgent(p *Package, name string, files []string, add string) error {
-	for _, f := range files {
-		if path := p.file(f); w.embedded[path] == "" {
-			return w.update(path, agentWhy, (*source).startAgent)
-		}
-	}
-	if len(files) == 0 {
-		return nil
-	}
-	path := filepath.Join(p.Dir, add)
-	if w.exists(path) || w.embedder(path) != "" {
-		w.note("weft: %s: not traced, because it embeds all its files", p.ImportPath)
-		return nil
-	}
-	text := fmt.Sprintf("package %s\n\nimport _ %q\n", name, w.home.path("weft/agent"))
-	return w.lay(path, nil, []byte(text), agentWhy)
 }
 
 // tracing returns whether the program or test binary of an import path has a
@@ -449,6 +436,7 @@ func (w *weaving) finish() error {
 	}
 	slices.SortFunc(w.res.Files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
 	w.addFiles()
+	w.nameCopies()
 	w.res.Flags = append(w.res.Flags, "-overlay="+path)
 	if w.modfile != "" {
 		w.res.Flags = append(w.res.Flags, "-modfile="+w.modfile)
@@ -468,11 +456,29 @@ func (w *weaving) addFiles() {
 	dir, _ := filepath.Split(w.cfg.Patterns[0]) // the go command wants the same for all
 	list := slices.Clone(w.cfg.Patterns)
 	for _, f := range w.res.Files {
-		if f.Old == nil && f.cached != "" && filepath.Dir(f.Path) == w.res.Packages[0].Dir && (strings.HasPrefix(f.Why, "advice for ") || f.Why == agentWhy) {
+		if f.Old == nil && f.cached != "" && filepath.Dir(f.Path) == w.res.Packages[0].Dir && strings.HasPrefix(f.Why, "advice for ") {
 			list = append(list, dir+filepath.Base(f.Path))
 		}
 	}
 	w.res.Patterns = list
+}
+
+// nameCopies fills in Copies. Without -trimpath the files say themselves what they
+// are (keepName).
+func (w *weaving) nameCopies() {
+	if !w.trimpath {
+		return
+	}
+	w.res.Copies = map[string]string{}
+	for _, f := range w.res.Files {
+		name := f.from
+		if name == "" && (f.Old != nil || strings.HasPrefix(f.Why, loopWhy)) { // without Old it comes from the cache
+			name = f.Path
+		}
+		if rel, err := filepath.Rel(w.cache.dir, f.cached); err == nil && name != "" {
+			w.res.Copies[filepath.ToSlash(rel)] = name
+		}
+	}
 }
 
 // writeOverlay writes the files woven so far, and the overlay that names them,
@@ -503,7 +509,7 @@ func (w *weaving) writeOverlay() (string, error) {
 func (w *weaving) put(f *File) (string, error) {
 	if f.cached == "" {
 		text, err := f.New, error(nil)
-		if !w.trimpath && filepath.Ext(f.Path) == ".go" && beneath(f.Path, w.tc.GOROOT) {
+		if !w.trimpath && f.from == "" && filepath.Ext(f.Path) == ".go" && beneath(f.Path, w.tc.GOROOT) {
 			text = plainName(text, f.Path)
 		}
 		if f.cached, err = w.cache.Put(text, w.cachedName(f.Path)); err != nil {
