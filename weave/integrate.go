@@ -114,6 +114,12 @@ func (w *weaving) integrateOne(in *Integration) error {
 	for _, f := range in.files {
 		// What weft has for modules differs by version alone.
 		not[f.name] = (in.dir != "" || w.reads != nil) && !w.builds(f.name, f.src)
+		if by := w.embedder(filepath.Join(dir, laidName(f.name))); by != "" && !not[f.name] {
+			for i := range points {
+				points[i].Why, points[i].Odd = by+" embeds the folder's files, and would embed the advice", used
+			}
+			return w.report(points)
+		}
 	}
 	// The rules that apply to this version.
 	live := map[*Rule]*Point{}
@@ -150,6 +156,7 @@ func (w *weaving) integrateOne(in *Integration) error {
 	if version == "" {
 		w.fit(in, sources, live, not)
 	}
+	sources = w.spareSources(sources, live)
 	// Fields first: without one, the advice that uses it does not compile, so
 	// nothing of this folder can be woven.
 	for _, r := range in.Rules {
@@ -163,7 +170,9 @@ func (w *weaving) integrateOne(in *Integration) error {
 			}
 		}
 		if len(pt.Woven) == 0 {
-			pt.Why, pt.Odd = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version)), true
+			if pt.Odd = true; pt.Why == "" {
+				pt.Why = strings.TrimSpace(fmt.Sprintf("struct %s not found in %s %s", r.Point, in.Target, version))
+			}
 			for _, other := range live {
 				if other != pt {
 					other.Woven, other.Why, other.Odd = nil, "its integration needs the field "+r.Advice+" of "+r.Point+", which cannot be added", true

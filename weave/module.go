@@ -85,6 +85,12 @@ func (w *weaving) moduleOf(path string) *Module {
 func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 	slices.SortFunc(files, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
 	parts := []string{"module 1", m.Dir, fmt.Sprint(w.trimpath)}
+	for path := range w.embedded {
+		if beneath(path, m.Dir) {
+			parts = append(parts, "embedded "+path)
+		}
+	}
+	slices.Sort(parts[3:])
 	woven := map[string][]byte{}
 	for _, f := range files {
 		text, err := w.read(f.Path)
@@ -153,9 +159,9 @@ func (w *weaving) copyModule(m *Module, files []*File) (string, error) {
 }
 
 // withLine puts a line directive in front of a Go file that is copied from
-// path.
+// path, unless the program embeds it: what it reads there must be what it was.
 func (w *weaving) withLine(path string, data []byte) []byte {
-	if filepath.Ext(path) != ".go" || w.trimpath {
+	if filepath.Ext(path) != ".go" || w.trimpath || w.embedded[path] != "" {
 		return data
 	}
 	bom := []byte("\ufeff")

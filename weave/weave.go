@@ -99,8 +99,9 @@ type weaving struct {
 	pkgs     []*Package
 	home     home // of the weft runtime
 	imports  imports
-	reads    map[string]bool // what has been read from the disk, when that is recorded
-	ctxt     *build.Context  // see context
+	embedded map[string]string // Go files that the program embeds; see findEmbedded
+	reads    map[string]bool   // what has been read from the disk, when that is recorded
+	ctxt     *build.Context    // see context
 	res      *Result
 }
 
@@ -175,6 +176,7 @@ func weave(cfg Config) (*weaving, []*Integration, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	w.embedded = findEmbedded(w.pkgs)
 	w.home = w.findHome()
 	std, others := w.split(ins)
 	steps := []func() error{
@@ -373,29 +375,47 @@ func (w *weaving) layEdits(s *source, why string) error {
 func (w *weaving) startAgents() error {
 	traces := w.tracing()
 	for _, p := range w.res.Packages {
-		var file string
+		var err error
 		switch {
 		case !w.cfg.Tests || !traces(p.ImportPath+".test"):
 		case len(p.XTestGoFiles) > 0:
-			file = p.file(p.XTestGoFiles[0])
+			err = w.startAgent(p, p.Name+"_test", p.XTestGoFiles, "weft_agent_test.go")
 		case len(p.TestGoFiles) > 0 && !p.Standard: // a test inside std could form an import cycle
-			file = p.file(p.TestGoFiles[0])
+			err = w.startAgent(p, p.Name, p.TestGoFiles, "weft_agent_test.go")
 		}
-		if file != "" {
-			if err := w.update(file, "starts the agent", (*source).startAgent); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		if p.Name != "main" || p.Standard || !traces(p.ImportPath) {
 			continue
 		}
-		if files := p.sources(); len(files) > 0 {
-			if err := w.update(files[0], "starts the agent", (*source).startAgent); err != nil {
-				return err
-			}
+		if err := w.startAgent(p, p.Name, slices.Concat(p.GoFiles, p.CgoFiles), "weft_agent.go"); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+const agentWhy = "starts the agent"
+
+// startAgent makes one of the files of package name start the agent. When the
+// program embeds them all, a file of that name is added.
+func (w *weaving) startAgent(p *Package, name string, files []string, add string) error {
+	for _, f := range files {
+		if path := p.file(f); w.embedded[path] == "" {
+			return w.update(path, agentWhy, (*source).startAgent)
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	path := filepath.Join(p.Dir, add)
+	if w.exists(path) || w.embedder(path) != "" {
+		w.note("weft: %s: not traced, because it embeds all its files", p.ImportPath)
+		return nil
+	}
+	text := fmt.Sprintf("package %s\n\nimport _ %q\n", name, w.home.path("weft/agent"))
+	return w.lay(path, nil, []byte(text), agentWhy)
 }
 
 // tracing returns whether the program or test binary of an import path has a
@@ -456,7 +476,7 @@ func (w *weaving) addFiles() {
 	dir, _ := filepath.Split(w.cfg.Patterns[0]) // the go command wants the same for all
 	list := slices.Clone(w.cfg.Patterns)
 	for _, f := range w.res.Files {
-		if f.Old == nil && f.cached != "" && filepath.Dir(f.Path) == w.res.Packages[0].Dir && strings.HasPrefix(f.Why, "advice for ") {
+		if f.Old == nil && f.cached != "" && filepath.Dir(f.Path) == w.res.Packages[0].Dir && (strings.HasPrefix(f.Why, "advice for ") || f.Why == agentWhy) {
 			list = append(list, dir+filepath.Base(f.Path))
 		}
 	}
