@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -100,7 +101,7 @@ var entries = []*entry{
 	module("HTTP/2", "golang.org/x/net", "v0.62.0", "./http2/...", "./context/...", "./html/...", "./trace").short(),
 	module("database", "go.etcd.io/bbolt", "v1.5.0", ".").short(),
 	module("database", "github.com/dgraph-io/badger/v4", "v4.8.0", "./skl", "./table", "./y", "./trie").short(),
-	module("database, C translated to Go", "modernc.org/sqlite", "v1.61.1", ".").short(),
+	module("database, C translated to Go", "modernc.org/sqlite", "v1.61.1", ".").short().skip("^TestConcurrentGoroutines$|^TestRegisteredFunctions$/context_expiring$", "they take ten minutes"),
 	module("cgo", "github.com/mattn/go-sqlite3", "v1.14.53"),
 	module("cgo", "github.com/valyala/gozstd", "v1.27.0"),
 	module("command line", "github.com/spf13/cobra", "v1.10.2", "./..."),
@@ -134,6 +135,13 @@ var entries = []*entry{
 func (e *entry) short() *entry {
 	e.Args = append(e.Args, "-short")
 	e.Note = strings.TrimPrefix(e.Note+"; -short", "; ")
+	return e
+}
+
+// skip leaves out tests.
+func (e *entry) skip(pattern, why string) *entry {
+	e.Args = append(e.Args, "-skip="+pattern)
+	e.Note = strings.TrimPrefix(fmt.Sprintf("%s; without %s: %s", e.Note, pattern, why), "; ")
 	return e
 }
 
