@@ -150,7 +150,7 @@ var scenarios = []struct {
 
 // TestDebugging looks at one program in all ways.
 func TestDebugging(t *testing.T) {
-	plain, woven := build(t, app, "local")
+	plain, woven := build(t, app, "local", "-ldflags=") // with DWARF
 	for _, way := range []struct {
 		name string
 		look func(t *testing.T, plain, woven string)

@@ -24,7 +24,7 @@ const delve = "github.com/go-delve/delve/cmd/dlv@v1.27.2"
 // hooked method of net/http, then steps from there. Delve shows the same.
 func TestDelve(t *testing.T) {
 	dlv := installDelve(t)
-	plain, woven := build(t, app, "local", "-gcflags=example.com/...=-N -l", "-gcflags=go.yaml.in/...=-N -l", "-gcflags=net/http=-N -l")
+	plain, woven := build(t, app, "local", "-ldflags=", "-gcflags=example.com/...=-N -l", "-gcflags=go.yaml.in/...=-N -l", "-gcflags=net/http=-N -l")
 	std := strings.TrimSpace(tool(t, "env", "GOROOT")) + "/src/"
 	yaml := moduleDir(t, app, "go.yaml.in/yaml/v3") + "/"
 	parse := line(t, app+"/frames.go", "if err := yaml.Unmarshal(")

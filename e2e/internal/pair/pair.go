@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -49,9 +50,13 @@ type Program struct {
 	plain, woven string
 }
 
+// bin holds what is built, until Main removes it: each program once, for all tests
+// of a package.
+var bin = filepath.Join(os.TempDir(), fmt.Sprintf("weft-e2e-%d", os.Getpid()))
+
 var weft = sync.OnceValues(func() (string, error) {
-	exe := weftPath()
-	cmd := exec.Command("go", "build", "-o", exe, "./cmd/weft")
+	exe := filepath.Join(bin, "weft")
+	cmd := exec.Command("go", "build", "-ldflags=-w", "-o", exe, "./cmd/weft")
 	cmd.Dir = root()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build weft: %w\n%s", err, out)
@@ -65,17 +70,16 @@ func root() string {
 	return filepath.Join(filepath.Dir(file), "../../..")
 }
 
-func weftPath() string { return filepath.Join(os.TempDir(), fmt.Sprintf("weft-e2e-%d", os.Getpid())) }
-
 // Main is the TestMain of packages that use this one: it removes what Build left.
 func Main(m *testing.M) {
 	code := m.Run()
-	os.Remove(weftPath())
+	os.RemoveAll(bin)
 	os.Exit(code)
 }
 
-// Build builds the module in dir with both commands. A weaver that has anything
-// to say, such as of a join point that it did not find, fails the test.
+// Build builds the module in dir with both commands, unless that was done before
+// with the same flags. A weaver that has anything to say, such as of a join point
+// that it did not find, fails the test.
 func Build(t testing.TB, dir, toolchain string, flags ...string) *Program {
 	t.Helper()
 	p := Weave(t, dir, toolchain, flags...)
@@ -87,23 +91,48 @@ func Build(t testing.TB, dir, toolchain string, flags ...string) *Program {
 // one says enough.
 func Weave(t testing.TB, dir, toolchain string, flags ...string) *Program {
 	t.Helper()
-	tmp := t.TempDir()
-	// The same name, which is part of what a program prints of itself.
-	p := &Program{toolchain, filepath.Join(tmp, "plain", "app"), filepath.Join(tmp, "woven", "app")}
+	p := place(dir, toolchain, flags)
 	if said := compile(t, dir, toolchain, p.woven, flags, Weft(t), "go"); said != "" {
 		t.Errorf("weft go build %s in %s says:\n%s", strings.Join(flags, " "), dir, said)
 	}
 	return p
 }
 
-// compile has a command build the module in dir to a file, and returns what it
-// says.
+var (
+	builds sync.Mutex
+	places = map[string]int{}
+)
+
+// place returns where a program is built to: plain and woven under the same name,
+// which is part of what a program prints of itself.
+func place(dir, toolchain string, flags []string) *Program {
+	builds.Lock()
+	defer builds.Unlock()
+	key := strings.Join(append([]string{dir, toolchain}, flags...), "\x00")
+	n, ok := places[key]
+	if !ok {
+		n = len(places)
+		places[key] = n
+	}
+	at := filepath.Join(bin, strconv.Itoa(n))
+	return &Program{toolchain, filepath.Join(at, "plain", "app"), filepath.Join(at, "woven", "app")}
+}
+
+// compile has a command build the module in dir to a file, unless that is there,
+// and returns what it says.
 func compile(t testing.TB, dir, toolchain, out string, flags []string, command ...string) string {
 	t.Helper()
+	builds.Lock()
+	defer builds.Unlock()
+	if _, err := os.Stat(out); err == nil {
+		return ""
+	}
 	args := append(append(command[1:], "build", "-o", out), flags...)
 	cmd := exec.Command(command[0], append(args, ".")...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOWORK=off", "GOFLAGS=-mod=mod")
+	// What only debuggers read takes the linker a third of its time, and flags may ask
+	// for it; to collect garbage seldom saves the go command as much.
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOWORK=off", "GOFLAGS=-mod=mod -ldflags=-w", "GOGC=400")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
