@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/version"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -38,7 +39,16 @@ func fetch(ctx context.Context, e *entry, dir string, env []string) error {
 	}
 	gomod := filepath.Join(dir, "go.mod")
 	if e.Module == "" {
-		return os.WriteFile(gomod, []byte("module example.com/soundness\n\ngo 1.25\n"), 0o666)
+		// The tests of the standard library want the GODEBUG of its own version, which the line "go" brings.
+		out, err := goCommand(ctx, os.TempDir(), env, "env", "GOVERSION")
+		if err != nil {
+			return err
+		}
+		lang := strings.TrimPrefix(version.Lang(strings.TrimSpace(string(out))), "go")
+		if lang == "" {
+			return fmt.Errorf("the toolchain is %s; the tests of std are run with releases of Go", strings.TrimSpace(string(out)))
+		}
+		return os.WriteFile(gomod, []byte("module example.com/soundness\n\ngo "+lang+"\n"), 0o666)
 	}
 	if e.Imported {
 		text := fmt.Sprintf("module example.com/soundness\n\ngo 1.25\n\nrequire %s %s\n", e.Module, e.Version)
