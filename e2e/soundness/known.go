@@ -7,6 +7,7 @@ import "strings"
 // subtests.
 var known = []struct{ mode, pkg, test, reason string }{
 	{"", "go.opentelemetry.io/otel/internal/global", "TestSpanContextPropagatedWithNonRecordingSpan", "asserts that nobody records without an SDK; weft does"},
+	{"every", "go.opentelemetry.io/otel/sdk/trace", "TestSpanCapturesPanic", "names deferwrap1, which the compiler makes for the first defer statement; advice at the end of a function is one before it"},
 	{"every", "github.com/cespare/xxhash/v2", "TestInlining", "runs go test in its own directory; that of an imported module with hooks is weft's copy, which plain go does not build"},
 	{"every", "database/sql", "TestRawBytesAllocs", address},
 	{"every", "log/slog", "TestJSONAllocs/attrs", address},
