@@ -115,10 +115,58 @@ func (s *Store) link(p *partition, db *pebble.DB, dir string) error {
 		// Pebble makes no checkpoints of what it may not write, but then its files do not change either.
 		return s.linkAll(p.path, dir, func(string) bool { return true })
 	}
+	synced := p.guard.synced.now()
 	if err := db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
 		return err
 	}
+	if err := s.trimLog(dir, synced); err != nil {
+		return err
+	}
 	return s.linkAll(p.path, dir, func(name string) bool { return strings.HasSuffix(name, ".blocks") || name == sealedFile })
+}
+
+// trimLog cuts the newest log of a checkpoint where it can no longer be read. Pebble
+// copies it while writes go on, and its room is there before what is written into
+// it: the copy of one block may lack what the writes had that the next block's has.
+// Nothing of that had been acknowledged when the backup began. What cannot be read
+// of what was synced before is damaged, and left for Open to report.
+func (s *Store) trimLog(dir string, synced ends) error {
+	names, err := s.o.FS.List(dir)
+	if err != nil {
+		return err
+	}
+	number := uint64(0)
+	for _, name := range names {
+		if kind, n := engineFile(name); kind == logFile {
+			number = max(number, n)
+		}
+	}
+	if number == 0 {
+		return nil
+	}
+	log := s.o.FS.PathJoin(dir, logName(number))
+	f, err := s.o.FS.Open(log, vfs.SequentialReadsOption)
+	if err != nil {
+		return err
+	}
+	is, err := readRecords(f, false, number, nil)
+	if err = errors.Join(err, f.Close()); err != nil || is.whole || number == synced.log && is.end < int64(synced.logEnd) {
+		return err
+	}
+	if f, err = s.o.FS.Open(log, vfs.SequentialReadsOption); err != nil {
+		return err
+	}
+	defer f.Close()
+	cut := log + ".cut"
+	to, err := s.o.FS.Create(cut, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(to, f, is.end)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	return s.o.FS.Rename(cut, log)
 }
 
 func (s *Store) linkAll(from, to string, want func(name string) bool) error {

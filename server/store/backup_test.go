@@ -4,12 +4,15 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/weft-trace/weft/server/span"
 )
@@ -81,6 +84,140 @@ func TestBackup(t *testing.T) {
 	wg.Wait()
 	if names, _ := filepath.Glob(filepath.Join(s.o.Dir, "*"+backupSuffix)); len(names) != 0 {
 		t.Errorf("left behind: %q", names)
+	}
+}
+
+// growingLogs calls grow after each read of a log.
+type growingLogs struct {
+	vfs.FS
+	grow func()
+}
+
+func (fs *growingLogs) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	f, err := fs.FS.Open(name, o...)
+	if kind, _ := engineFile(fs.PathBase(name)); err == nil && kind == logFile && fs.grow != nil {
+		return &growingLog{f, fs}, nil
+	}
+	return f, err
+}
+
+type growingLog struct {
+	vfs.File
+	fs *growingLogs
+}
+
+func (f *growingLog) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	f.fs.grow()
+	return n, err
+}
+
+// TestBackupOfGrowingLog: what is written while the log is copied, here after each of
+// its first blocks in turn, makes no damage of what the copy has.
+func TestBackupOfGrowingLog(t *testing.T) {
+	clock, fs := newTestClock(), &growingLogs{FS: vfs.Default}
+	s := open(t, Options{Dir: t.TempDir(), FS: fs, Clock: clock.now, HeadSpans: 4000})
+	g := newGen(1, 1000)
+	var acked []span.Span
+	fill := func(n int) (spans []span.Span) {
+		for range n {
+			b := g.batch(20)
+			write(t, s, b)
+			spans = append(spans, b...)
+		}
+		return spans
+	}
+	acked = fill(50) // the log is then one that was used before, and as long from the start
+	for block := range 8 {
+		reads := 0
+		var during []span.Span
+		fs.grow = func() {
+			if reads == block {
+				during = fill(8)
+			}
+			reads++
+		}
+		var archive bytes.Buffer
+		if err := s.Backup(context.Background(), &archive); err != nil {
+			t.Fatal(err)
+		}
+		fs.grow = nil
+		checkSynced(t, s)
+		dir := filepath.Join(t.TempDir(), "restored")
+		if err := Restore(context.Background(), bytes.NewReader(archive.Bytes()), dir); err != nil {
+			t.Fatal(err)
+		}
+		r := open(t, Options{Dir: dir, Clock: clock.now})
+		checkOnce(t, r, acked)
+		if st := r.Stats(); st.Damaged != 0 {
+			t.Errorf("damage in the restored store: %q", st.Damages)
+		}
+		acked = append(acked, during...)
+	}
+}
+
+// checkSynced reports an error if SYNCED says that more of a log is there than is.
+func checkSynced(t *testing.T, s *Store) {
+	t.Helper()
+	for _, p := range s.parts {
+		says := p.guard.synced.now()
+		f, err := s.o.FS.Open(filepath.Join(p.path, logName(says.log)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		is, err := readRecords(f, false, says.log, nil)
+		if err = errors.Join(err, f.Close()); err != nil || is.end < int64(says.logEnd) {
+			t.Errorf("log %d of %d bytes, synced up to %d: %v", says.log, is.end, says.logEnd, err)
+		}
+	}
+}
+
+// TestTrimLog: the copy of a log that was written to meanwhile ends before the first
+// gap, unless what is there was synced before.
+func TestTrimLog(t *testing.T) {
+	const number = 7
+	var log []byte
+	var at []int // where the records end
+	for range 5 {
+		log = appendRecord(log, number, bytes.Repeat([]byte("record"), 2000))
+		at = append(at, len(log))
+	}
+	gap := bytes.Clone(log)
+	clear(gap[at[1]:chunkBlock]) // what the first block had not when it was copied
+	for _, c := range []struct {
+		name   string
+		log    []byte
+		synced ends
+		want   int
+	}{
+		{"whole, but not closed", log, ends{log: number, logEnd: uint64(at[1])}, at[4]},
+		{"a gap behind what was synced", gap, ends{log: number, logEnd: uint64(at[1])}, at[1]},
+		{"a gap in a log that was begun later", gap, ends{log: number - 1, logEnd: 1 << 30}, at[1]},
+		{"a gap in what was synced", gap, ends{log: number, logEnd: uint64(at[2])}, len(gap)},
+		{"closed", append(bytes.Clone(log), trailer(number)...), ends{log: number, logEnd: uint64(at[4])}, at[4] + numberHeader},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fs := vfs.NewMem()
+			s := &Store{o: Options{FS: fs}}
+			for name, data := range map[string][]byte{logName(number - 1): []byte("older"), logName(number): c.log} {
+				if err := writeFile(fs, "", name, data); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.trimLog("", c.synced); err != nil {
+				t.Fatal(err)
+			}
+			got, err := readFile(fs, logName(number))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, c.log[:c.want]) {
+				t.Errorf("%d bytes, want %d of %d", len(got), c.want, len(c.log))
+			}
+			if names, err := fs.List(""); err != nil || len(names) != 2 {
+				t.Errorf("files: %q, %v", names, err)
+			}
+		})
 	}
 }
 

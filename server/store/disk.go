@@ -21,6 +21,7 @@ import (
 // pass here and do not wait for writes, so they go on.
 type guard struct {
 	vfs.FS
+	dir    string // of the partition
 	waits  *waits
 	failed func(err error, opening bool) // called once
 	state  atomic.Int32
@@ -130,7 +131,7 @@ func (g *guard) file(name string, f vfs.File, err error) (vfs.File, error) {
 		return nil, err
 	}
 	w := &guardFile{File: f, g: g}
-	w.kind, w.number = engineFile(g.FS.PathBase(name))
+	w.kind, w.number = g.engineFile(name)
 	return w, nil
 }
 
@@ -157,9 +158,18 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 
 // forget is called before a file goes.
 func (g *guard) forget(name string) {
-	if kind, number := engineFile(g.FS.PathBase(name)); kind == logFile {
+	if kind, number := g.engineFile(name); kind == logFile {
 		g.synced.forget(number)
 	}
+}
+
+// engineFile says what a file is to the partition. What Pebble copies for a backup
+// has the same names in another directory.
+func (g *guard) engineFile(name string) (engineKind, uint64) {
+	if name == "" || g.FS.PathDir(name) != g.dir {
+		return otherFile, 0
+	}
+	return engineFile(g.FS.PathBase(name))
 }
 
 // The following can fail for other reasons than the disk, which Pebble wants to

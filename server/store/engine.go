@@ -64,7 +64,7 @@ const memTableSize = 16 << 20
 // openDB opens the partition's database, or creates it. Called with p.mu held.
 func (s *Store) openDB(p *partition, readOnly, create bool) error {
 	stuck := make(chan error, 1)
-	g := &guard{FS: s.o.FS, waits: s.waits}
+	g := &guard{FS: s.o.FS, dir: p.path, waits: s.waits}
 	if !create {
 		if err := s.checkEnds(p, g, readOnly); err != nil {
 			return err

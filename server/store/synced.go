@@ -89,6 +89,13 @@ func (s *syncedFile) begin(f vfs.FS, dir string) error {
 	return err
 }
 
+// now returns up to where the files are synced.
+func (s *syncedFile) now() ends {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ends
+}
+
 func (s *syncedFile) begun() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
