@@ -21,6 +21,11 @@ import (
 // names the place, or serves the rest; it says what it lost, hands out nothing wrong, and takes new spans. Only what was in
 // the journal alone is lost: the next start has everything that is in blocks.
 func TestCorrupt(t *testing.T) {
+	// Traces of yesterday, those of today, and some for the damaged store.
+	yesterdays, todays, more := int64(900), int64(1_100), int64(200)
+	if long() {
+		yesterdays, todays, more = 7_000, 8_000, 1_000
+	}
 	for _, test := range []struct {
 		name, pattern string // of the files' names
 		kill          bool   // so that there is a journal
@@ -40,9 +45,9 @@ func TestCorrupt(t *testing.T) {
 			t.Parallel()
 			g := lastHour(20_000)
 			dir := t.TempDir()
-			yesterday := before(t, dir, g, 0, 7_000)
+			yesterday := before(t, dir, g, 0, yesterdays)
 			s := start(t, dir)
-			today := s.fill(t, g, 7_000, 15_000)
+			today := s.fill(t, g, yesterdays, yesterdays+todays)
 			if test.kill {
 				s.kill()
 			} else {
@@ -70,7 +75,7 @@ func TestCorrupt(t *testing.T) {
 				return
 			}
 			s.checkAll(t, g, yesterday, workload.SpansPerTrace) // the other partition is whole
-			s.checkAll(t, g, s.fill(t, g, 15_000, 16_000), workload.SpansPerTrace)
+			s.checkAll(t, g, s.fill(t, g, yesterdays+todays, yesterdays+todays+more), workload.SpansPerTrace)
 			missing, failed := 0, 0
 			for _, n := range today {
 				// What is there must be right: check compares it.
