@@ -405,7 +405,11 @@ func (b *bench) hooks(ctx context.Context, e *entry, src string, env []string) (
 		return nil, err
 	}
 	defer os.Remove(set)
-	res, err := weave.Weave(weave.Config{Dir: src, Env: env, Patterns: e.Packages, Tests: true})
+	builds := e.Packages
+	if e.Module == "" {
+		builds = []string{"net"} // a program without it, and without C, is built without its files that need C
+	}
+	res, err := weave.Weave(weave.Config{Dir: src, Env: env, Patterns: builds, Tests: true})
 	if err != nil {
 		return nil, err
 	}
