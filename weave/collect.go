@@ -13,7 +13,7 @@ type receivingLoop struct {
 }
 
 // receiving returns what is received in the loop n.
-func (f *loopFinder) receiving(n ast.Node, body *ast.BlockStmt) *receivingLoop {
+func (f *loopFinder) receiving(n ast.Node) *receivingLoop {
 	l := &receivingLoop{map[string]bool{}, map[string]bool{}}
 	note := func(into map[string]bool, x ast.Expr) {
 		if id, ok := x.(*ast.Ident); ok && id.Name != "_" {

@@ -24,10 +24,11 @@ import (
 // received from in a loop is none for answers, which the runtime would take it for.
 //
 // The call is an ordinary statement after the loop's closing brace, or after the
-// statement that puts the value by, or makes the channel. It cannot make code stop compiling: it declares
-// nothing, so no goto jumps over it; it comes after a statement of a list, so
-// labels, breaks and fallthroughs stay what they were; and it never follows a loop
-// that the language calls terminating, so no function misses a return.
+// statement that puts the value by, or makes the channel. It cannot make code stop
+// compiling: it declares nothing, so no goto jumps over it; it comes after a
+// statement of a list, so labels, breaks and fallthroughs stay what they were; and
+// it never follows a loop that the language calls terminating, so no function
+// misses a return.
 
 const loopVersion = "loop 5" // changes when the same files would be woven otherwise
 
@@ -175,7 +176,7 @@ func (w *weaving) recall(key string) bool {
 	return true
 }
 
-// endLoops weaves the calls that end adoptions.
+// endLoops weaves the calls.
 func (s *source) endLoops(calls map[int]string) {
 	if len(calls) == 0 {
 		return
@@ -360,7 +361,7 @@ func (f *loopFinder) loop(n ast.Node, body *ast.BlockStmt, receives, ends bool) 
 	collector, in := f.collector, f.in
 	f.collector = false
 	if receives {
-		f.in = f.receiving(n, body)
+		f.in = f.receiving(n)
 	}
 	f.block(body.List)
 	f.collector, f.in = collector, in

@@ -163,7 +163,7 @@ var files = []file{
 		},
 		{ // notified before it waits, by whomever
 			old: "	if less(t, l.notify) {\n		unlock(&l.lock)\n		return\n",
-			new: "	if less(t, l.notify) {\n		unlock(&l.lock); getg().weftWoken(&g0)\n		return\n",
+			new: "	if less(t, l.notify) {\n		unlock(&l.lock); getg().weftWoken(nil)\n		return\n",
 		},
 	}},
 

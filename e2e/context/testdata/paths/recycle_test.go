@@ -522,6 +522,45 @@ func TestLockWithValue(t *testing.T) {
 	}
 }
 
+// TestRetryInside: workers that a request has started put their first tasks back, so the
+// queue looks like a free list. Whoever comes to it later does not stay in that request
+// when it gets tasks of another.
+func TestRetryInside(t *testing.T) {
+	b, queue := newBox(), make(chan *int, 10)
+	as(1, func() {
+		queue <- new(int)
+		queue <- new(int)
+		var first sync.WaitGroup
+		first.Go(func() {
+			for range 2 {
+				queue <- <-queue
+			}
+		})
+		first.Wait()
+		<-queue
+		<-queue
+		as(2, func() { queue <- new(int) })
+		go func() {
+			<-queue
+			b.here()
+		}()
+		b.want(t, 0)
+	})
+}
+
+// TestLockFirst: a value in a channel for one that has come back once is one that is
+// used again: whoever takes it next does not go on where it was.
+func TestLockFirst(t *testing.T) {
+	b, state := newBox(), make(chan int, 1)
+	state <- 0
+	as(1, func() { state <- 1 + <-state })
+	go func() {
+		<-state
+		b.here()
+	}()
+	b.want(t, 0)
+}
+
 // TestCollected: a value that is put by with others ends the adoption that came with
 // it, for this turn of the loop, and only for who has received it.
 func TestCollected(t *testing.T) {

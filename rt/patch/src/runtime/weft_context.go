@@ -258,12 +258,13 @@ func (gp *g) weftGaveBack(c *hchan) {
 	}
 }
 
-// weftWoken is told that gp, which waits for a sync.Cond, is notified by by. Work
-// may be waiting for it in memory, of which nobody can say for whom it is: unless
-// both are in the same trace, gp does not stay in the request that it was born in.
+// weftWoken is told that gp, which waits for a sync.Cond, is notified by by, nil if
+// that is not known. Work may be waiting for it in memory, of which nobody can say
+// for whom it is: unless both are in the same trace, gp does not stay in the request
+// that it was born in.
 func (gp *g) weftWoken(by *g) {
 	w := &gp.weft
-	if w.none() || w.Root&(WeftOwn|WeftAdopted|WeftMuted) != 0 || w.TraceLo == by.weft.TraceLo && w.TraceHi == by.weft.TraceHi {
+	if w.none() || w.Root&(WeftOwn|WeftAdopted|WeftMuted) != 0 || by != nil && w.TraceLo == by.weft.TraceLo && w.TraceHi == by.weft.TraceHi {
 		return
 	}
 	w.WeftContext = WeftContext{}
