@@ -50,12 +50,18 @@ type Program struct {
 	plain, woven string
 }
 
-// bin holds what is built, until Main removes it: each program once, for all tests
-// of a package.
-var bin = filepath.Join(os.TempDir(), fmt.Sprintf("weft-e2e-%d", os.Getpid()))
+// bin is the directory that holds what is built, until Main removes it: each program
+// once, for all tests of a package. It is a new one, so nothing that is there is old.
+var bin = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "weft-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
 
 var weft = sync.OnceValues(func() (string, error) {
-	exe := filepath.Join(bin, "weft")
+	exe := filepath.Join(bin(), "weft")
 	cmd := exec.Command("go", "build", "-ldflags=-w", "-o", exe, "./cmd/weft")
 	cmd.Dir = root()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -73,7 +79,7 @@ func root() string {
 // Main is the TestMain of packages that use this one: it removes what Build left.
 func Main(m *testing.M) {
 	code := m.Run()
-	os.RemoveAll(bin)
+	os.RemoveAll(bin())
 	os.Exit(code)
 }
 
@@ -114,7 +120,7 @@ func place(dir, toolchain string, flags []string) *Program {
 		n = len(places)
 		places[key] = n
 	}
-	at := filepath.Join(bin, strconv.Itoa(n))
+	at := filepath.Join(bin(), strconv.Itoa(n))
 	return &Program{toolchain, filepath.Join(at, "plain", "app"), filepath.Join(at, "woven", "app")}
 }
 
