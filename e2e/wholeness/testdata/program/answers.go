@@ -64,36 +64,16 @@ func newServer(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 func newBatcher(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 	questions := make(chan question, r.IntN(10))
 	answers := &replies{kind: r.IntN(3)}
-	n := 2 + r.IntN(5)
-	go func() {
-		tick := time.NewTicker(200 * time.Microsecond)
-		defer tick.Stop()
-		var batch []question
-		for {
-			full := false
-			select {
-			case q := <-questions:
-				batch = append(batch, q)
-				full = len(batch) == n
-			case <-tick.C:
-				full = len(batch) > 0
-			case <-p.quit:
-				return
-			}
-			if !full {
-				continue
-			}
-			var of []where
-			for i := range batch {
-				of = append(of, batch[len(batch)-1-i].at)
-			}
-			mark("batch", append(of, 0)...)
-			for _, q := range batch {
-				q.answer <- 1
-			}
-			batch = batch[:0]
+	go batches(p, questions, 2+r.IntN(5), func(batch []question) {
+		var of []where
+		for i := range batch {
+			of = append(of, batch[len(batch)-1-i].at)
 		}
-	}()
+		mark("batch", append(of, 0)...)
+		for _, q := range batch {
+			q.answer <- 1
+		}
+	})
 	return func(f flow, r *rand.Rand) {
 		c := answers.get()
 		questions <- question{f.at, c}

@@ -65,34 +65,38 @@ func newUnbounded(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 	return func(f flow, r *rand.Rand) { in <- f.via("unbounded queue", level, r) }
 }
 
-// newForwardBatches collects flows until there are some, or none has come for a
-// while, and hands them on one by one.
+// batches receives until there are some, or none has come for a while, and then does
+// something with them.
+func batches[T any](p *program, in chan T, n int, do func([]T)) {
+	tick := time.NewTicker(300 * time.Microsecond)
+	defer tick.Stop()
+	var batch []T
+	for {
+		full := false
+		select {
+		case v := <-in:
+			batch = append(batch, v)
+			full = len(batch) == n
+		case <-tick.C:
+			full = len(batch) > 0
+		case <-p.quit:
+			return
+		}
+		if full {
+			do(batch)
+			batch = batch[:0]
+		}
+	}
+}
+
+// newForwardBatches hands what it has collected on one by one.
 func newForwardBatches(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 	in, out := make(chan *flow, r.IntN(3)), make(chan *flow, r.IntN(2)*10)
-	n := 2 + r.IntN(4)
-	go func() {
-		tick := time.NewTicker(300 * time.Microsecond)
-		defer tick.Stop()
-		var batch []*flow
-		for {
-			full := false
-			select {
-			case f := <-in:
-				batch = append(batch, f)
-				full = len(batch) == n
-			case <-tick.C:
-				full = len(batch) > 0
-			case <-p.quit:
-				return
-			}
-			if full {
-				for _, f := range batch {
-					out <- f
-				}
-				batch = batch[:0]
-			}
+	go batches(p, in, 2+r.IntN(4), func(batch []*flow) {
+		for _, f := range batch {
+			out <- f
 		}
-	}()
+	})
 	go func() {
 		for f := range out {
 			f.run()
@@ -104,67 +108,29 @@ func newForwardBatches(p *program, level int, r *rand.Rand) func(flow, *rand.Ran
 	}
 }
 
-// newAnew collects flows until there are some, and hands on something new for each.
+// newAnew hands on something new for each flow that it has collected.
 func newAnew(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 	in, out := make(chan *flow, r.IntN(3)), newQueue(r)
-	n := 2 + r.IntN(3)
 	work(p, out, r, level)
-	go func() {
-		tick := time.NewTicker(300 * time.Microsecond)
-		defer tick.Stop()
-		var batch []*flow
-		for {
-			full := false
-			select {
-			case f := <-in:
-				batch = append(batch, f)
-				full = len(batch) == n
-			case <-tick.C:
-				full = len(batch) > 0
-			case <-p.quit:
-				return
-			}
-			if full {
-				for _, f := range batch {
-					out.put(*f, rand.New(rand.NewPCG(f.seed, 9)))
-				}
-				batch = batch[:0]
-			}
+	go batches(p, in, 2+r.IntN(3), func(batch []*flow) {
+		for _, f := range batch {
+			out.put(*f, rand.New(rand.NewPCG(f.seed, 9)))
 		}
-	}()
+	})
 	return func(f flow, r *rand.Rand) {
 		g := f.via("batches handed on anew", level, r)
 		in <- &g
 	}
 }
 
-// newBatchDone collects flows until there are some, and does one after the other.
+// newBatchDone does what it has collected, one after the other.
 func newBatchDone(p *program, level int, r *rand.Rand) func(flow, *rand.Rand) {
 	in := make(chan flow, r.IntN(3))
-	n := 2 + r.IntN(3)
-	go func() {
-		tick := time.NewTicker(300 * time.Microsecond)
-		defer tick.Stop()
-		var batch []flow
-		for {
-			full := false
-			select {
-			case f := <-in:
-				batch = append(batch, f)
-				full = len(batch) == n
-			case <-tick.C:
-				full = true
-			case <-p.quit:
-				return
-			}
-			if full {
-				for _, f := range batch {
-					f.run()
-				}
-				batch = batch[:0]
-			}
+	go batches(p, in, 2+r.IntN(3), func(batch []flow) {
+		for _, f := range batch {
+			f.run()
 		}
-	}()
+	})
 	return func(f flow, r *rand.Rand) { in <- f.via("batches worked off", level, r) }
 }
 
